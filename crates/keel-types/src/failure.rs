@@ -1,0 +1,139 @@
+//! The one table of failure types: stable strings, and whether trying again can help.
+//!
+//! `docs/failures.md` says what an operator does about each; a test keeps the two in step.
+
+use serde::{Deserialize, Serialize};
+
+/// Why an order, a task or a dataset run failed. The string form is part of the wire contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum FailureType {
+    /// A person rejected the order.
+    OrderRejected,
+    /// Nobody decided before the deadline.
+    OrderExpired,
+    /// The order was cancelled; only seen when a closed order is run again.
+    OrderCancelled,
+    /// No order with this id is in the store.
+    OrderNotFound,
+    /// The order itself is wrong: a missing field, a bad quantity, an unknown SKU.
+    OrderInvalid,
+    /// Another running workflow already handles this order.
+    OrderInProgress,
+    /// The stock does not cover the order.
+    OutOfStock,
+    /// The payment provider declined the charge.
+    PaymentDeclined,
+    /// The courier refused the shipment.
+    ShipmentRefused,
+    /// No dataset with this id, or it is not a file.
+    DatasetNotFound,
+    /// The dataset cannot be read as order lines.
+    DatasetInvalid,
+    /// The input of a workflow or activity cannot be understood.
+    InputInvalid,
+    /// A provider is away, slow or answers with a server error.
+    ProviderUnavailable,
+    /// A provider answers something that is not its protocol.
+    ProviderProtocol,
+    /// The store is away or refuses the statement.
+    StoreUnavailable,
+    /// Another attempt still works on this dataset.
+    DatasetBusy,
+    /// The disk under the datasets fails.
+    DatasetIo,
+}
+
+impl FailureType {
+    /// Every failure type, in the order of the documentation.
+    pub const ALL: [Self; 17] = [
+        Self::OrderRejected,
+        Self::OrderExpired,
+        Self::OrderCancelled,
+        Self::OrderNotFound,
+        Self::OrderInvalid,
+        Self::OrderInProgress,
+        Self::OutOfStock,
+        Self::PaymentDeclined,
+        Self::ShipmentRefused,
+        Self::DatasetNotFound,
+        Self::DatasetInvalid,
+        Self::InputInvalid,
+        Self::ProviderUnavailable,
+        Self::ProviderProtocol,
+        Self::StoreUnavailable,
+        Self::DatasetBusy,
+        Self::DatasetIo,
+    ];
+
+    /// The string on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OrderRejected => "ORDER_REJECTED",
+            Self::OrderExpired => "ORDER_EXPIRED",
+            Self::OrderCancelled => "ORDER_CANCELLED",
+            Self::OrderNotFound => "ORDER_NOT_FOUND",
+            Self::OrderInvalid => "ORDER_INVALID",
+            Self::OrderInProgress => "ORDER_IN_PROGRESS",
+            Self::OutOfStock => "OUT_OF_STOCK",
+            Self::PaymentDeclined => "PAYMENT_DECLINED",
+            Self::ShipmentRefused => "SHIPMENT_REFUSED",
+            Self::DatasetNotFound => "DATASET_NOT_FOUND",
+            Self::DatasetInvalid => "DATASET_INVALID",
+            Self::InputInvalid => "INPUT_INVALID",
+            Self::ProviderUnavailable => "PROVIDER_UNAVAILABLE",
+            Self::ProviderProtocol => "PROVIDER_PROTOCOL",
+            Self::StoreUnavailable => "STORE_UNAVAILABLE",
+            Self::DatasetBusy => "DATASET_BUSY",
+            Self::DatasetIo => "DATASET_IO",
+        }
+    }
+
+    /// The type with this string, if there is one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|t| t.as_str() == text)
+    }
+
+    /// Whether trying the same thing again can succeed: true for faults, false for refusals.
+    #[must_use]
+    pub const fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            Self::ProviderUnavailable
+                | Self::ProviderProtocol
+                | Self::StoreUnavailable
+                | Self::DatasetBusy
+                | Self::DatasetIo
+        )
+    }
+}
+
+impl std::fmt::Display for FailureType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FailureType;
+
+    #[test]
+    fn strings_are_what_serde_writes_and_parse_back() {
+        for failure in FailureType::ALL {
+            let json = serde_json::to_string(&failure).expect("a unit variant");
+            assert_eq!(json, format!("\"{failure}\""));
+            assert_eq!(FailureType::parse(failure.as_str()), Some(failure));
+        }
+    }
+
+    #[test]
+    fn every_failure_type_is_documented_for_operators() {
+        let page = include_str!("../../../docs/failures.md");
+        for failure in FailureType::ALL {
+            assert!(page.contains(&format!("`{failure}`")), "docs/failures.md does not explain `{failure}`");
+        }
+    }
+}
