@@ -42,11 +42,13 @@ pub enum FailureType {
     DatasetBusy,
     /// The disk under the datasets fails.
     DatasetIo,
+    /// A step neither succeeded nor was refused in the time it had.
+    StepFailed,
 }
 
 impl FailureType {
     /// Every failure type, in the order of the documentation.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::OrderRejected,
         Self::OrderExpired,
         Self::OrderCancelled,
@@ -64,6 +66,7 @@ impl FailureType {
         Self::StoreUnavailable,
         Self::DatasetBusy,
         Self::DatasetIo,
+        Self::StepFailed,
     ];
 
     /// The string on the wire.
@@ -87,6 +90,7 @@ impl FailureType {
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
             Self::DatasetBusy => "DATASET_BUSY",
             Self::DatasetIo => "DATASET_IO",
+            Self::StepFailed => "STEP_FAILED",
         }
     }
 

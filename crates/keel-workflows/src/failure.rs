@@ -1,0 +1,67 @@
+//! How a run fails: one conversion from what an activity reported to what the run says.
+
+use keel_types::failure::FailureType;
+use keel_types::state::OrderFailure;
+use temporalio_common::error::{ApplicationFailure, IncomingError};
+use temporalio_sdk::{ActivityExecutionError, WorkflowTermination};
+
+/// A run that ends as failed, with a stable type that nobody retries.
+pub(crate) fn failed(kind: FailureType, message: impl Into<String>) -> WorkflowTermination {
+    ApplicationFailure::builder(message.into())
+        .type_name(kind.as_str().to_owned())
+        .non_retryable(true)
+        .build()
+        .into()
+}
+
+/// Why an activity did not succeed.
+pub(crate) enum StepError {
+    /// Its cancellation was asked for and is confirmed.
+    Cancelled,
+    /// The step was refused: it certainly had no effect.
+    Refused(OrderFailure),
+    /// The step failed; whether it had an effect is not known.
+    InDoubt(OrderFailure),
+}
+
+impl From<ActivityExecutionError> for StepError {
+    fn from(error: ActivityExecutionError) -> Self {
+        if matches!(error, ActivityExecutionError::Cancelled(_)) {
+            return Self::Cancelled;
+        }
+        let failure = describe(&error);
+        match failure.kind {
+            Some(kind) if !kind.is_retryable() => Self::Refused(failure),
+            _ => Self::InDoubt(failure),
+        }
+    }
+}
+
+impl StepError {
+    /// The run's end for workflows that undo nothing themselves.
+    pub(crate) fn into_termination(self) -> WorkflowTermination {
+        match self {
+            Self::Cancelled => WorkflowTermination::cancelled(),
+            Self::Refused(failure) | Self::InDoubt(failure) => {
+                failed(failure.kind.unwrap_or(FailureType::StepFailed), failure.message)
+            }
+        }
+    }
+}
+
+/// The first application failure in the chain of causes says the most; timeouts carry the last attempt's as theirs.
+fn describe(error: &ActivityExecutionError) -> OrderFailure {
+    let mut message = error.to_string();
+    let mut cause = error.cause();
+    while let Some(current) = cause {
+        if let IncomingError::Application(failure) = current {
+            return OrderFailure {
+                kind: failure.type_name().and_then(FailureType::parse),
+                message: failure.source_error().to_string(),
+            };
+        }
+        message = current.to_string();
+        cause = current.cause();
+    }
+    OrderFailure { kind: None, message }
+}
