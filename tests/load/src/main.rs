@@ -1,0 +1,39 @@
+//! Load on the real processes, and the bare worker they are held against.
+//!
+//! `cargo xtask bench orders` builds everything and calls this. It knows the wire contract by name only, as any other
+//! client would; the bare worker is the floor that the SDK itself sets and is no part of the product.
+#![expect(clippy::print_stdout, reason = "the figures are this program's result")]
+
+mod bare;
+mod drive;
+mod orders;
+mod process;
+
+use clap::{Parser, Subcommand};
+
+/// Drives orders and tasks through workers and measures them.
+#[derive(Parser)]
+#[command(name = "keel-load", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure `keel-worker` against the bare worker.
+    BenchOrders(orders::Args),
+    /// Be the bare worker: the SDK, the same workflow shapes, empty activities.
+    BareWorker(bare::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::BenchOrders(args) => orders::run(args).await,
+            Command::BareWorker(args) => bare::run(args).await,
+        }
+    })
+}
