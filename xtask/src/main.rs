@@ -1,1 +1,76 @@
-fn main() {}
+//! `cargo xtask`: everything a person or CI does with this repository, one subcommand per file.
+//!
+//! Progress goes to stderr, results to stdout, files to `target/keel/`. It knows the other crates only by the names of
+//! their binaries, so it compiles fast and cannot be broken by them.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to people")]
+
+mod bench;
+mod binaries;
+mod chaos;
+mod ci;
+mod demo;
+mod exec;
+mod interrupt;
+mod paths;
+mod stack;
+mod test;
+mod tidy;
+mod tools;
+mod up;
+mod wait;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Build, run, test and check Keel.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    Tools(tools::Args),
+    Up(up::Args),
+    Demo(demo::Args),
+    Test(test::Args),
+    Tidy(tidy::Args),
+    Ci(ci::Args),
+    Chaos(chaos::Args),
+    Bench(bench::Args),
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    interrupt::install()?;
+    std::env::set_current_dir(paths::root())?;
+    match cli.task {
+        Task::Tools(args) => tools::run(args),
+        Task::Up(args) => up::run(args),
+        Task::Demo(args) => demo::run(args),
+        Task::Test(args) => test::run(args),
+        Task::Tidy(args) => tidy::run(args),
+        Task::Ci(args) => ci::run(args),
+        Task::Chaos(args) => chaos::run(args),
+        Task::Bench(args) => bench::run(args),
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<interrupt::Interrupted>() => {
+            eprintln!("xtask: interrupted, everything it started is stopped");
+            ExitCode::from(130)
+        }
+        Err(error) => {
+            eprintln!("\nxtask: {error:#}");
+            match error.downcast_ref::<exec::Failed>() {
+                Some(failed) => ExitCode::from(failed.code()),
+                None => ExitCode::FAILURE,
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! `cargo xtask bench`: how fast the product is, on release builds.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use anyhow::Context;
+use clap::Subcommand;
+
+use crate::stack::{Keel, Logs, Sandbox, ServerOptions, TemporalServer};
+use crate::{binaries, exec, paths, tools};
+
+const BYTES: u64 = 500_000_000;
+const SAMPLE_ROWS: u64 = 100_000;
+
+/// Measure datasets or orders on release builds.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// The whole process step of a dataset over a file of 500 MB
+    Dataset,
+    /// Orders and tasks against a real server, beside a bare worker
+    Orders,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// When a build or the measurement fails.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    match args.what {
+        What::Dataset => dataset(),
+        What::Orders => orders(),
+    }
+}
+
+fn dataset() -> anyhow::Result<()> {
+    let file = big_file()?;
+    let mut command = exec::cargo();
+    command.args(["bench", "--locked", "-p", "keel-activities", "--bench", "dataset"]);
+    command.env("KEEL_BENCH_FILE", &file);
+    pass_through(&mut command)
+}
+
+/// A dataset of about 500 MB, made once.
+fn big_file() -> anyhow::Result<PathBuf> {
+    let data_dir = paths::keel("bench");
+    let file = data_dir.join(format!("dataset-{BYTES}.csv"));
+    if file.is_file() {
+        return Ok(file);
+    }
+    let found = binaries::cargo_build(&["-p", "keel-client", "--bins", "--release"])?;
+    let program = found.get("keel").context("cargo built no binary `keel`")?.clone();
+    let keel = Keel { program, temporal: "127.0.0.1:1".to_owned(), data_dir };
+    let sample = fresh(&keel, "sample", SAMPLE_ROWS)?;
+    let rows = BYTES * SAMPLE_ROWS / std::fs::metadata(&sample)?.len().max(1);
+    eprintln!("making a dataset of {rows} rows ({} MB), once", BYTES / 1_000_000);
+    let made = fresh(&keel, "big", rows)?;
+    std::fs::remove_file(&sample)?;
+    std::fs::rename(&made, &file).with_context(|| format!("cannot move {} into place", made.display()))?;
+    Ok(file)
+}
+
+fn fresh(keel: &Keel, id: &str, rows: u64) -> anyhow::Result<PathBuf> {
+    let file = keel.dataset(id);
+    if file.exists() {
+        std::fs::remove_file(&file)?;
+    }
+    keel.generate(id, rows, 1)?;
+    Ok(file)
+}
+
+fn orders() -> anyhow::Result<()> {
+    let tool = tools::temporal()?;
+    let packages = ["-p", "keel-worker", "-p", "keel-client", "-p", "keel-sandbox", "-p", "keel-load"];
+    let found = binaries::cargo_build(&[&packages[..], &["--bins", "--release"]].concat())?;
+    let binary =
+        |name: &str| found.get(name).cloned().with_context(|| format!("cargo built no binary `{name}`"));
+    let built = binaries::Binaries {
+        keel: binary("keel")?,
+        worker: binary("keel-worker")?,
+        sandbox: binary("keel-sandbox")?,
+    };
+    let (state, _lock) = paths::claim("bench-orders")?;
+    paths::wipe(&state)?;
+    let logs = Logs::new("bench-orders")?;
+    let mut server = TemporalServer::start(&tool, &ServerOptions::default(), &logs)?;
+    let mut sandbox = Sandbox::start(&built, None, None, &logs)?;
+    let mut command = exec::tied(binary("keel-load")?, "TERM");
+    command
+        .arg("bench-orders")
+        .env("KEEL_BIN_DIR", built.dir())
+        .env("TEMPORAL_ADDRESS", server.address())
+        .env("KEEL_SANDBOX_URL", sandbox.url())
+        .env("KEEL_BENCH_DIR", &state);
+    let result = pass_through(&mut command);
+    sandbox.stop()?;
+    server.stop()?;
+    result
+}
+
+/// Runs a measurement with its output on the terminal, and its last line as the last of stdout.
+fn pass_through(command: &mut std::process::Command) -> anyhow::Result<()> {
+    let out = tempfile::NamedTempFile::new()?;
+    let result = exec::foreground(command.stdin(Stdio::null()).stdout(out.reopen()?));
+    let text = std::fs::read_to_string(out.path())?;
+    std::io::stdout().write_all(text.as_bytes())?;
+    result?;
+    anyhow::ensure!(!text.trim().is_empty(), "the measurement said nothing");
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! The product's binaries, built by cargo and found by what cargo says it built.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::Context;
+use cargo_metadata::{Message, TargetKind};
+
+use crate::exec;
+
+/// The binaries of a stack.
+#[derive(Clone, Debug)]
+pub struct Binaries {
+    /// `keel`.
+    pub keel: PathBuf,
+    /// `keel-worker`.
+    pub worker: PathBuf,
+    /// `keel-sandbox`.
+    pub sandbox: PathBuf,
+}
+
+impl Binaries {
+    /// The folder they are all in.
+    pub fn dir(&self) -> &Path {
+        self.keel.parent().unwrap_or(&self.keel)
+    }
+}
+
+/// Builds the three binaries.
+///
+/// # Errors
+/// When cargo fails; it has said why.
+pub fn build(release: bool) -> anyhow::Result<Binaries> {
+    let mut args = vec!["-p", "keel-worker", "-p", "keel-client", "-p", "keel-sandbox", "--bins"];
+    if release {
+        args.push("--release");
+    }
+    pick(cargo_build(&args)?)
+}
+
+/// Builds binaries and tests of the whole workspace with the features the tests use, so that running them builds
+/// nothing twice.
+///
+/// # Errors
+/// When cargo fails; it has said why.
+pub fn build_for_tests() -> anyhow::Result<Binaries> {
+    pick(cargo_build(&["--workspace", "--bins", "--tests"])?)
+}
+
+/// Builds with these arguments of `cargo build` and returns the path of every binary by name.
+///
+/// # Errors
+/// When cargo fails; it has said why.
+pub fn cargo_build(args: &[&str]) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let mut out = tempfile::NamedTempFile::new()?;
+    let mut command = exec::cargo();
+    command.args(["build", "--locked", "--message-format", "json-render-diagnostics"]).args(args);
+    exec::foreground(command.stdin(Stdio::null()).stdout(out.reopen()?))?;
+    let mut found = BTreeMap::new();
+    for message in Message::parse_stream(std::io::BufReader::new(out.as_file_mut())) {
+        let Message::CompilerArtifact(artifact) = message.context("cannot read what cargo built")? else {
+            continue;
+        };
+        let is_binary = artifact.target.kind.contains(&TargetKind::Bin) && !artifact.profile.test;
+        if let (true, Some(path)) = (is_binary, artifact.executable) {
+            found.insert(artifact.target.name, path.into_std_path_buf());
+        }
+    }
+    Ok(found)
+}
+
+fn pick(mut found: BTreeMap<String, PathBuf>) -> anyhow::Result<Binaries> {
+    let mut take = |name: &str| {
+        found
+            .remove(name)
+            .with_context(|| format!("cargo built no binary `{name}`: is its crate in the workspace?"))
+    };
+    Ok(Binaries { keel: take("keel")?, worker: take("keel-worker")?, sandbox: take("keel-sandbox")? })
+}

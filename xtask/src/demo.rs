@@ -1,0 +1,174 @@
+//! `cargo xtask demo`: the stack from nothing, one order and one task driven to their end, everything stopped again.
+
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+use crate::stack::{Plan, ServerOptions, Stack};
+use crate::{binaries, paths, tools, up, wait};
+
+const TASK: &str = "DEMO-TASK";
+const ROWS: u64 = 100_000;
+const SEED: u64 = 42;
+/// About three seconds of visible progress.
+const BYTES_PER_SECOND: u64 = 2_500_000;
+const APPROVER: &str = "manager@company.com";
+/// How long the order visibly waits for its person.
+const THINKING: Duration = Duration::from_secs(2);
+const CALL: Duration = Duration::from_secs(30);
+
+/// Show Keel at work: one order and one task, from nothing to the end.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Build and run optimised binaries
+    #[arg(long)]
+    release: bool,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// With the reason and where the logs are.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    let tool = tools::temporal()?;
+    let binaries = binaries::build(args.release)?;
+    let started = Instant::now();
+    let (state, _lock) = paths::claim("demo")?;
+    paths::wipe(&state)?;
+    let scope = state.file_name().unwrap_or_default().to_string_lossy().into_owned();
+
+    headline("1. Start");
+    let plan = Plan {
+        scope: &scope,
+        state: state.clone(),
+        server: ServerOptions { ui: true, ..ServerOptions::default() },
+        sandbox_port: None,
+        worker_settings: up::throttle(BYTES_PER_SECOND),
+        keep_settings: false,
+    };
+    let logs = format!("the logs are in {}", paths::shown(&paths::keel("run").join(&scope)));
+    let mut stack = Stack::start(plan, &tool, &binaries).with_context(|| logs.clone())?;
+    let played = play(&mut stack).with_context(|| logs.clone());
+    headline("5. Stop");
+    let stopped = stack.stop().with_context(|| logs.clone());
+    let order = played?;
+    stopped?;
+    println!("\n{}", closing(&state, &order, started.elapsed()));
+    Ok(())
+}
+
+/// Drives the order and the task, and returns the order's id.
+fn play(stack: &mut Stack) -> anyhow::Result<String> {
+    eprintln!("  making a dataset of {ROWS} rows");
+    stack.keel.generate(TASK, ROWS, SEED)?;
+    eprintln!("  starting the worker");
+    stack.start_worker()?;
+    let server = &stack.server;
+    let web_ui = server.ui_port.map(|port| format!("http://127.0.0.1:{port}")).unwrap_or_default();
+    eprintln!("  Temporal {}, web UI {web_ui}, providers {}", server.address(), stack.sandbox.url());
+
+    headline("2. An order that a person approves");
+    let order = place_order(stack)?;
+    stack.keel.show(&["order", "approve", &order, "--by", APPROVER])?;
+    stack.keel.show(&["order", "watch", &order])?;
+    let state = status_of(stack, &order)?;
+    ensure!(state == "completed", "order {order} ended as `{state}`, expected `completed`");
+
+    headline("3. A task whose progress people watch");
+    stack.keel.show(&["task", "start", TASK, "--watch"])?;
+
+    headline("4. What happened");
+    stack.must_run()?;
+    println!("order {order}: completed, approved by {APPROVER}");
+    effects(stack, &order)?;
+    println!("task {TASK}: completed, {ROWS} rows");
+    files(&stack.keel.results(TASK))?;
+    Ok(order)
+}
+
+fn place_order(stack: &Stack) -> anyhow::Result<String> {
+    let template = paths::root().join("deploy/dev/order.json");
+    let text =
+        std::fs::read_to_string(&template).with_context(|| format!("cannot read {}", template.display()))?;
+    let mut order: Value =
+        serde_json::from_str(&text).with_context(|| format!("{} is not JSON", template.display()))?;
+    let id = format!("DEMO-{}", std::process::id());
+    order["orderId"] = Value::String(id.clone());
+    let file = stack.settings.state.join("order.json");
+    std::fs::write(&file, serde_json::to_vec_pretty(&order)?)?;
+
+    let file = paths::shown(&file);
+    stack.keel.show(&["order", "submit", "--file", &file])?;
+    let mut pending = String::new();
+    wait::until(&format!("order {id} is not pending but `{pending}`"), CALL, || {
+        pending = status_of(stack, &id)?;
+        Ok((pending == "pending").then_some(()))
+    })?;
+    stack.keel.show(&["order", "show", &id])?;
+    eprintln!("  the order waits for a person; the demo plays the person in {} s", THINKING.as_secs());
+    wait::pause(THINKING)?;
+    let still = status_of(stack, &id)?;
+    ensure!(still == "pending", "order {id} is `{still}` before anybody decided");
+    Ok(id)
+}
+
+/// The status in the answer of `keel order show`, wherever the document holds it.
+fn status_of(stack: &Stack, id: &str) -> anyhow::Result<String> {
+    let shown = stack.keel.json(&["order", "show", id], CALL)?;
+    let status = shown.get("status").or_else(|| shown.pointer("/state/status")).and_then(Value::as_str);
+    status.map(str::to_owned).with_context(|| format!("keel order show {id}: no status in {shown}"))
+}
+
+fn effects(stack: &Stack, order: &str) -> anyhow::Result<()> {
+    for entry in stack.sandbox.journal(order)? {
+        let meaning = if entry.effect { "took effect" } else { "had no effect" };
+        let key = entry.key.unwrap_or_default();
+        println!("  {:<9} {:<13} key {key:<28} {} {meaning}", entry.provider, entry.operation, entry.status);
+    }
+    let effects = stack.sandbox.effects()?.get(order).copied().unwrap_or_default();
+    let once =
+        effects.captured == 1 && effects.booked == 1 && effects.refunded == 0 && effects.cancelled == 0;
+    ensure!(once, "order {order} should be charged and shipped exactly once, found {effects:?}");
+    Ok(())
+}
+
+fn files(dir: &Path) -> anyhow::Result<()> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).with_context(|| format!("no results in {}", paths::shown(dir)))? {
+        let entry = entry?;
+        found.push((entry.path(), entry.metadata()?.len()));
+    }
+    found.sort();
+    for (path, bytes) in &found {
+        println!("  {:<52} {bytes:>9} bytes", paths::shown(path));
+    }
+    for name in ["aggregates.json", "rejects.csv", "summary.json", "report.html", "manifest.json"] {
+        ensure!(
+            found.iter().any(|(path, _)| path.ends_with(name)),
+            "the task left no {name} in {}",
+            paths::shown(dir)
+        );
+    }
+    Ok(())
+}
+
+fn closing(state: &Path, order: &str, took: Duration) -> String {
+    let report = paths::shown(&state.join("data/results").join(TASK).join("report.html"));
+    format!(
+        "demo: order {order} completed, task {TASK} completed, in {:.1} s\n\n\
+         Open {report} in a browser.\n\
+         `cargo xtask up` starts the same and keeps it running, with commands to try.",
+        took.as_secs_f64()
+    )
+}
+
+fn headline(text: &str) {
+    if std::io::stderr().is_terminal() {
+        eprintln!("\n\x1b[1m{text}\x1b[0m");
+    } else {
+        eprintln!("\n{text}");
+    }
+}

@@ -1,0 +1,98 @@
+//! Where things are: the repository, and the one folder xtask writes to.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use anyhow::Context;
+
+/// The repository's root.
+pub fn root() -> &'static Path {
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        // Cargo sets it for `cargo xtask`; the value from the build serves a binary that is started by hand.
+        let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
+            .map(PathBuf::from)
+            .filter(|dir| dir.ends_with("xtask"))
+            .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+        manifest.parent().map(Path::to_path_buf).unwrap_or(manifest)
+    })
+}
+
+/// `target/keel/<parts>`, absolute.
+pub fn keel(parts: &str) -> PathBuf {
+    root().join("target/keel").join(parts)
+}
+
+/// The path as a person would type it at the root.
+pub fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+/// Creates a folder with its parents.
+///
+/// # Errors
+/// Names the folder.
+pub fn create(dir: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))
+}
+
+/// Empties a folder, or creates it.
+///
+/// # Errors
+/// Names the folder.
+pub fn wipe(dir: &Path) -> anyhow::Result<()> {
+    if dir.exists() {
+        std::fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))?;
+    }
+    create(dir)
+}
+
+/// An open lock file; the lock goes with the value, also when the process is killed.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock if nobody has it.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or locks do not work there.
+    pub fn try_take(path: &Path) -> anyhow::Result<Option<Self>> {
+        let file = open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+            Err(std::fs::TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {}", path.display()))
+            }
+        }
+    }
+}
+
+fn open(path: &Path) -> anyhow::Result<File> {
+    if let Some(parent) = path.parent() {
+        create(parent)?;
+    }
+    File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .with_context(|| format!("cannot open {}", path.display()))
+}
+
+/// A folder under `target/keel/` that this process has for itself: `name`, or `name-2` and so on while others run.
+///
+/// # Errors
+/// When the folder cannot be made, or sixteen others are at work.
+pub fn claim(name: &str) -> anyhow::Result<(PathBuf, Lock)> {
+    for number in 1..=16 {
+        let dir = if number == 1 { keel(name) } else { keel(&format!("{name}-{number}")) };
+        if let Some(lock) = Lock::try_take(&dir.with_extension("lock"))? {
+            return Ok((dir, lock));
+        }
+    }
+    anyhow::bail!("16 runs of `cargo xtask {name}` are at work in this checkout: stop some of them")
+}

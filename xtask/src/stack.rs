@@ -1,0 +1,26 @@
+//! The processes that make up a running Keel, each of which dies with the value that holds it.
+
+mod command;
+mod keel;
+mod ports;
+mod postgres;
+mod sandbox;
+mod service;
+mod temporal;
+mod whole;
+mod worker;
+
+pub use command::clean_environment;
+pub use keel::Keel;
+pub use ports::free_port;
+pub use postgres::Postgres;
+pub use sandbox::{Effects, Sandbox};
+pub use service::{Logs, is_running};
+pub use temporal::{ServerOptions, TemporalServer};
+pub use whole::{Plan, Stack};
+pub use worker::{Worker, WorkerSettings};
+
+/// The task queue of every stack; the same name as the wire contract's default.
+pub const TASK_QUEUE: &str = "production-queue";
+/// The namespace of every stack.
+pub const NAMESPACE: &str = "default";
