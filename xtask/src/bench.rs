@@ -7,7 +7,7 @@ use std::process::Stdio;
 use anyhow::Context;
 use clap::Subcommand;
 
-use crate::stack::{Keel, Logs, Sandbox, ServerOptions, TemporalServer};
+use crate::stack::{Keel, Logs, Sandbox, ServerOptions, TemporalServer, clean_environment};
 use crate::{binaries, exec, paths, tools};
 
 const BYTES: u64 = 500_000_000;
@@ -86,18 +86,16 @@ fn orders() -> anyhow::Result<()> {
         worker: binary("keel-worker")?,
         sandbox: binary("keel-sandbox")?,
     };
-    let (state, _lock) = paths::claim("bench-orders")?;
-    paths::wipe(&state)?;
     let logs = Logs::new("bench-orders")?;
     let mut server = TemporalServer::start(&tool, &ServerOptions::default(), &logs)?;
     let mut sandbox = Sandbox::start(&built, None, None, &logs)?;
     let mut command = exec::tied(binary("keel-load")?, "TERM");
+    clean_environment(&mut command, false);
     command
         .arg("bench-orders")
         .env("KEEL_BIN_DIR", built.dir())
         .env("TEMPORAL_ADDRESS", server.address())
-        .env("KEEL_SANDBOX_URL", sandbox.url())
-        .env("KEEL_BENCH_DIR", &state);
+        .env("KEEL_SANDBOX_URL", sandbox.url());
     let result = pass_through(&mut command);
     sandbox.stop()?;
     server.stop()?;
