@@ -1,0 +1,113 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use keel_types::order::id_problem;
+
+use crate::dataset::DatasetCommand;
+use crate::order::OrderCommand;
+use crate::task::TaskCommand;
+
+/// Place, decide on and watch orders, tasks and datasets.
+///
+/// Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed or refused, 64 wrong usage or settings,
+/// 130 watching was interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "keel", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Args, Debug)]
+pub(crate) struct Global {
+    /// Temporal server, host:port [env: TEMPORAL_ADDRESS] [default: 127.0.0.1:7233]
+    #[arg(long, global = true, value_name = "HOST:PORT", help_heading = "Global options")]
+    pub(crate) address: Option<String>,
+    /// Namespace [env: TEMPORAL_NAMESPACE] [default: default]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    pub(crate) namespace: Option<String>,
+    /// Task queue that new runs go to [env: TASK_QUEUE] [default: production-queue]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    pub(crate) task_queue: Option<String>,
+    /// Settings file, TOML [env: KEEL_CONFIG]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub(crate) config: Option<PathBuf>,
+    /// What stdout carries: text for people, or JSON
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = "Global options")]
+    pub(crate) output: Format,
+    /// Longest time for one call, such as 10s or 500ms
+    #[arg(long, global = true, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Global options")]
+    pub(crate) timeout: Duration,
+}
+
+/// The form of what goes to stdout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One document; one a line for lists and for watching.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Place, decide on, watch and list orders
+    #[command(subcommand)]
+    Order(OrderCommand),
+    /// Start and watch tasks
+    #[command(subcommand)]
+    Task(TaskCommand),
+    /// Generate, process and look at datasets
+    #[command(subcommand)]
+    Dataset(DatasetCommand),
+    /// Print the completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// An id that is safe everywhere; the same rule as the server side's.
+pub(crate) fn id(text: &str) -> Result<String, String> {
+    id_problem("the id", text).map_or_else(|| Ok(text.to_owned()), Err)
+}
+
+/// Text with something in it.
+pub(crate) fn some_text(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
+    let limits = Duration::from_millis(100)..=Duration::from_secs(600);
+    parsed
+        .filter(|duration| limits.contains(duration))
+        .ok_or_else(|| "write a time between 100ms and 10m, such as 10s".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::{Cli, duration, id};
+
+    #[test]
+    fn the_commands_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn values_are_checked_before_anything_is_called() {
+        assert_eq!(id("").unwrap_err(), "the id is empty");
+        assert!(id("../x").is_err() && id("ORDER-12345").is_ok());
+        assert!(duration("10s").is_ok() && duration("0s").is_err() && duration("soon").is_err());
+    }
+}

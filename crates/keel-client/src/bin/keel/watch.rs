@@ -1,0 +1,236 @@
+//! Drawing a run that is being watched: a live bar on a terminal, plain lines elsewhere, NDJSON for programs.
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use keel_client::jobs::{Job, percent};
+use keel_client::{Kind, Outcome, Sighting, Watch};
+use keel_types::dataset::DatasetProgress;
+use keel_types::progress::Progress;
+use keel_types::state::OrderState;
+use keel_types::workflow::GetState;
+use serde_json::json;
+use temporalio_common::{HasWorkflowDefinition, WorkflowDefinition};
+
+use crate::output::{Exit, Failure, Out, note};
+use crate::show::grouped;
+
+/// Follows a task or a dataset until it ends, or until Ctrl-C ends the watching.
+pub(crate) async fn job<J>(out: Out, id: &str, mut watch: Watch<J>) -> Result<Exit, Failure>
+where
+    J: Job,
+    J::Workflow: HasWorkflowDefinition<Run = J::Workflow> + WorkflowDefinition<Output = String>,
+{
+    let mut lines = JobLines::new(J::KIND, id);
+    let bar = bar(out, &format!("{} {id}", J::KIND.word()));
+    let mut absence = Absence::default();
+    loop {
+        let sighting = tokio::select! {
+            sighting = watch.next() => sighting?,
+            _ = tokio::signal::ctrl_c() => return Ok(interrupted(bar.as_ref(), J::KIND, id)),
+        };
+        absence.tell(&sighting, bar.as_ref());
+        if let Some(outcome) = &sighting.outcome {
+            if let Some(bar) = &bar {
+                bar.finish_and_clear();
+            }
+            return ended(out, J::KIND, id, outcome);
+        }
+        let heartbeat = sighting.info.as_ref().and_then(|info| info.heartbeat());
+        let Some(progress) = &sighting.answer else { continue };
+        let line = lines.next(progress, heartbeat);
+        match (&bar, line) {
+            (Some(bar), _) => {
+                bar.set_position((percent(J::KIND, progress, heartbeat) * 10.0) as u64);
+                bar.set_message(message(progress, heartbeat));
+            }
+            (None, Some(line)) => {
+                let percent = percent(J::KIND, progress, heartbeat);
+                let document =
+                    json!({"id": id, "percent": percent, "progress": progress, "heartbeat": heartbeat});
+                out.data(&document, || line)?;
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+/// Follows an order until it ends; one line for each change.
+pub(crate) async fn order(out: Out, id: &str, mut watch: Watch<GetState>) -> Result<Exit, Failure> {
+    let mut last: Option<OrderState> = None;
+    let mut absence = Absence::default();
+    loop {
+        let sighting = tokio::select! {
+            sighting = watch.next() => sighting?,
+            _ = tokio::signal::ctrl_c() => return Ok(interrupted(None, Kind::Order, id)),
+        };
+        absence.tell(&sighting, None);
+        if let Some(outcome) = &sighting.outcome {
+            return ended(out, Kind::Order, id, outcome);
+        }
+        if let Some(state) = sighting.answer.filter(|state| last.as_ref() != Some(state)) {
+            out.data(&state, || order_line(&state))?;
+            last = Some(state);
+        }
+    }
+}
+
+fn order_line(state: &OrderState) -> String {
+    let mut line = format!("order {}: {}", state.order_id, state.status);
+    if let Some(by) = &state.approved_by {
+        line.push_str(&format!(", approved by {by}"));
+    }
+    if let Some(step) = &state.current_step {
+        line.push_str(&format!(", running {step}"));
+    }
+    if let Some(failure) = &state.failure {
+        line.push_str(&format!(", because {}", failure.message));
+    }
+    line
+}
+
+/// The last line, and the exit code that goes with it.
+fn ended(out: Out, kind: Kind, id: &str, outcome: &Outcome) -> Result<Exit, Failure> {
+    out.data(&json!({"id": id, "outcome": outcome}), || {
+        format!("{} {id} {}: {outcome}", kind.word(), outcome.status.word())
+    })?;
+    if !outcome.is_success() {
+        note(&format!(
+            "`keel {} show {id}` tells more; docs/failures.md says what to do about a failure type",
+            kind.word()
+        ));
+    }
+    Ok(Exit::of(outcome.is_success()))
+}
+
+fn interrupted(bar: Option<&ProgressBar>, kind: Kind, id: &str) -> Exit {
+    if let Some(bar) = bar {
+        bar.abandon();
+    }
+    let word = kind.word();
+    note(&format!(
+        "stopped watching; {word} {id} goes on (`keel {word} watch {id}` looks again, `keel {word} cancel {id}` ends it)"
+    ));
+    Exit::Interrupted
+}
+
+/// A bar, where there is a terminal to draw it on and a person to look at it.
+fn bar(out: Out, prefix: &str) -> Option<ProgressBar> {
+    if out.is_json() || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr_with_hz(4));
+    let style = ProgressStyle::with_template("{prefix} [{bar:30}] {percent:>3} % {wide_msg}");
+    if let Ok(style) = style {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_prefix(prefix.to_owned());
+    Some(bar)
+}
+
+fn message(progress: &Progress, heartbeat: Option<DatasetProgress>) -> String {
+    let mut text = progress.current_step.clone();
+    if let Some(heartbeat) = heartbeat {
+        text.push_str(&format!(
+            " ({} rows, {} rejected)",
+            grouped(heartbeat.rows_accepted),
+            grouped(heartbeat.rows_rejected)
+        ));
+    }
+    if !progress.completed_steps.is_empty() {
+        let time = progress.estimated_completion.split_once('T').map_or("", |(_, time)| time);
+        let time = time.split('.').next().unwrap_or_default();
+        text.push_str(&format!(", expected end {time}Z"));
+    }
+    text
+}
+
+/// Decides which moments are worth a line: a change of step, or ten more per cent.
+#[derive(Debug)]
+struct JobLines {
+    kind: Kind,
+    id: String,
+    last: Option<(String, u64)>,
+}
+
+impl JobLines {
+    fn new(kind: Kind, id: &str) -> Self {
+        Self { kind, id: id.to_owned(), last: None }
+    }
+
+    fn next(&mut self, progress: &Progress, heartbeat: Option<DatasetProgress>) -> Option<String> {
+        let percent = percent(self.kind, progress, heartbeat);
+        let moment = (progress.current_step.clone(), (percent / 10.0) as u64);
+        let is_news = self.last.as_ref().is_none_or(|last| last.0 != moment.0 || last.1 < moment.1);
+        is_news.then(|| {
+            self.last = Some(moment);
+            format!("{} {}: {percent:.0} % {}", self.kind.word(), self.id, message(progress, heartbeat))
+        })
+    }
+}
+
+/// Tells once, not every time, that nobody answers.
+#[derive(Debug, Default)]
+struct Absence {
+    told: Option<String>,
+}
+
+impl Absence {
+    fn tell<S>(&mut self, sighting: &Sighting<S>, bar: Option<&ProgressBar>) {
+        let queue = sighting.info.as_ref().map(|info| info.task_queue.as_str()).unwrap_or_default();
+        let now = if sighting.server_away {
+            Some("Temporal does not answer; still trying".to_owned())
+        } else if sighting.worker_away {
+            Some(format!("no worker answers on task queue {queue}; the run waits for one"))
+        } else {
+            None
+        };
+        let text = match (&self.told, &now) {
+            (None, Some(text)) => Some(text.clone()),
+            (Some(told), Some(text)) if told != text => Some(text.clone()),
+            (Some(_), None) => Some("answers again".to_owned()),
+            _ => None,
+        };
+        if let Some(text) = text {
+            match bar {
+                Some(bar) => bar.suspend(|| note(&text)),
+                None => note(&text),
+            }
+        }
+        self.told = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keel_client::Kind;
+    use keel_types::dataset::DatasetProgress;
+    use keel_types::progress::Progress;
+
+    use super::JobLines;
+
+    fn at(step: &str, done: u8) -> Progress {
+        let completed_steps = if done == 0 { Vec::new() } else { vec!["validate".to_owned()] };
+        let estimated_completion = "2026-11-22T10:20:30.123Z".to_owned();
+        Progress { current_step: step.to_owned(), completed_steps, progress: done, estimated_completion }
+    }
+
+    fn bytes(bytes_done: u64) -> Option<DatasetProgress> {
+        Some(DatasetProgress { bytes_done, bytes_total: 100, rows_accepted: 1234, rows_rejected: 5 })
+    }
+
+    #[test]
+    fn a_line_for_each_step_and_each_tenth() {
+        let mut lines = JobLines::new(Kind::Task, "T-1");
+        assert_eq!(lines.next(&at("validate", 0), None).as_deref(), Some("task T-1: 0 % validate"));
+        assert_eq!(lines.next(&at("validate", 0), None), None);
+        assert_eq!(
+            lines.next(&at("process", 20), bytes(10)).as_deref(),
+            Some("task T-1: 22 % process (1,234 rows, 5 rejected), expected end 10:20:30Z")
+        );
+        assert_eq!(lines.next(&at("process", 20), bytes(40)), None);
+        assert!(lines.next(&at("process", 20), bytes(60)).is_some_and(|line| line.contains(" 32 % ")));
+        // A retry that starts the step over is no news.
+        assert_eq!(lines.next(&at("process", 20), bytes(0)), None);
+    }
+}
