@@ -96,3 +96,29 @@ pub fn claim(name: &str) -> anyhow::Result<(PathBuf, Lock)> {
     }
     anyhow::bail!("16 runs of `cargo xtask {name}` are at work in this checkout: stop some of them")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Lock, wipe};
+
+    #[test]
+    fn a_lock_is_held_once_and_goes_with_its_value() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/a.lock");
+        let first = Lock::try_take(&path).unwrap();
+        assert!(first.is_some());
+        assert!(Lock::try_take(&path).unwrap().is_none());
+        drop(first);
+        assert!(Lock::try_take(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn wiping_leaves_an_empty_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let inner = dir.path().join("state");
+        wipe(&inner).unwrap();
+        std::fs::write(inner.join("file"), "x").unwrap();
+        wipe(&inner).unwrap();
+        assert_eq!(std::fs::read_dir(&inner).unwrap().count(), 0);
+    }
+}

@@ -24,7 +24,8 @@ pub struct Postgres {
     // Dropped before the folder it works in.
     service: Service,
     port: u16,
-    _dir: TempDir,
+    #[cfg_attr(not(test), expect(dead_code, reason = "held so that it is removed with the server"))]
+    dir: TempDir,
 }
 
 /// Whom the server runs as: it refuses to run as root.
@@ -85,7 +86,7 @@ impl Postgres {
             ask.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string(), "-U", "postgres"]);
             Ok(exec::capture(&mut ask, Duration::from_secs(10))?.status.success().then_some(()))
         })?;
-        Ok(Self { service, port, _dir: dir })
+        Ok(Self { service, port, dir })
     }
 
     /// The URL of its superuser.
@@ -140,4 +141,26 @@ fn program(path: &Path, user: &User, dir: &Path) -> Command {
     command.current_dir(dir).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.env("LC_ALL", "C").env("HOME", dir).stdin(std::process::Stdio::null());
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    use super::Postgres;
+    use crate::stack::Logs;
+
+    #[test]
+    fn a_server_starts_answers_and_leaves_nothing() {
+        let binaries = crate::tools::postgres().unwrap();
+        let mut server = Postgres::start(&binaries, &Logs::new("xtask-tests").unwrap()).unwrap();
+        let address = ([127, 0, 0, 1], server.port).into();
+        TcpStream::connect_timeout(&address, Duration::from_secs(5)).unwrap();
+        let dir = server.dir.path().to_path_buf();
+        server.stop().unwrap();
+        drop(server);
+        assert!(TcpStream::connect_timeout(&address, Duration::from_secs(5)).is_err());
+        assert!(!dir.exists());
+    }
 }

