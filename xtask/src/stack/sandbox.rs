@@ -75,7 +75,11 @@ impl Sandbox {
         };
         let mut command = exec::tied(&binaries.sandbox, "TERM");
         clean_environment(&mut command, false);
-        command.env_remove("KEEL_SANDBOX_LISTEN").arg("--listen").arg(format!("127.0.0.1:{port}"));
+        command
+            .env_remove("KEEL_SANDBOX_LISTEN")
+            .env_remove("KEEL_SANDBOX_STATE")
+            .arg("--listen")
+            .arg(format!("127.0.0.1:{port}"));
         if let Some(state) = state {
             command.arg("--state").arg(state);
         }
