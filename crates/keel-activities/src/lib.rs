@@ -1,7 +1,15 @@
-//! The activities of Keel: everything that touches the world outside of a workflow.
+//! The activities: everything Keel does outside its workflows.
 //!
-//! Each activity may run more than once, so each is idempotent. CPU work and file access never run on the async
-//! threads. Start reading in [`dataset`].
+//! The store is the record of every order, the providers are asked over HTTP, datasets are read from disk. Each activity
+//! may run more than once, so each has one effect however often it is tried. CPU work and file access never run on the
+//! async threads. The crate knows nothing of workflows; it implements the contracts of `keel-types`.
+//!
+//! Start reading in [`order`] (the activities), then [`store`] (the rules that keep them safe), [`provider`] and
+//! [`dataset`].
 
 pub mod dataset;
+pub mod order;
+pub mod provider;
+pub mod store;
+
 mod failure;

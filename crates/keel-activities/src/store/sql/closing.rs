@@ -1,0 +1,70 @@
+//! The decision about an order, and its end.
+
+use keel_types::activity::Outcome;
+use keel_types::decision::{Decision, Verdict};
+use keel_types::state::OrderStatus;
+use serde_json::json;
+
+use super::audit::append;
+use super::head::{claim, lock, now};
+use super::step;
+use crate::store::engine::{OpError, Tx, args};
+use crate::store::record::{Owner, Recorded, StepState};
+
+pub(super) async fn record_decision(
+    tx: &mut dyn Tx,
+    order_id: &str,
+    decision: &Decision,
+    owner: Option<&Owner>,
+) -> Result<Recorded<Decision>, OpError> {
+    let head = lock(tx, order_id).await?;
+    match head.decision.clone() {
+        Some(first) if first == *decision => return Ok(Recorded::Before),
+        Some(first) => return Ok(Recorded::Other(first)),
+        None => claim(tx, &head, owner, None).await?,
+    }
+    let (verdict, status) = match decision.verdict {
+        Verdict::Approve => ("approve", OrderStatus::Approved),
+        // The order becomes rejected when it is closed, so that no status is final before its failure is known.
+        Verdict::Reject => ("reject", OrderStatus::Pending),
+    };
+    let status = if head.status == OrderStatus::Pending { status } else { head.status };
+    let sql = "UPDATE orders SET decision_verdict = $2, decision_by = $3, decision_reason = $4, decision_at = $5, \
+         status = $6, updated_at = $7 WHERE order_id = $1";
+    let (by, reason) = (decision.by.as_deref(), decision.reason.as_deref());
+    tx.execute(sql, args![order_id, verdict, by, reason, &decision.at, status.as_str(), &now()]).await?;
+    append(tx, order_id, "decided", &json!(decision), None).await?;
+    Ok(Recorded::Now)
+}
+
+pub(super) async fn close(
+    tx: &mut dyn Tx,
+    order_id: &str,
+    outcome: &Outcome,
+    owner: Option<&Owner>,
+) -> Result<Recorded<Outcome>, OpError> {
+    let head = lock(tx, order_id).await?;
+    if head.status.is_final() {
+        let first = Outcome { status: head.status, failure: head.failure };
+        return Ok(if first == *outcome { Recorded::Before } else { Recorded::Other(first) });
+    }
+    claim(tx, &head, owner, None).await?;
+    let kind = outcome.failure.as_ref().and_then(|failure| failure.kind).map(|kind| kind.as_str());
+    let message = outcome.failure.as_ref().map(|failure| failure.message.as_str());
+    let sql = "UPDATE orders SET status = $2, failure_type = $3, failure_message = $4, updated_at = $5 \
+         WHERE order_id = $1";
+    tx.execute(sql, args![order_id, outcome.status.as_str(), kind, message, &now()]).await?;
+    // Steps that nobody undid: a person must look at such an order.
+    let steps = step::all(tx, order_id).await?;
+    let left: Vec<_> = steps.iter().filter(|s| s.state != StepState::Undone).map(|s| s.step).collect();
+    let mut detail = json!({"status": outcome.status});
+    if let Some(failure) = &outcome.failure {
+        detail["failure"] = json!(failure);
+    }
+    if !left.is_empty() {
+        tracing::warn!(order_id, ?left, "an order was closed with steps that are not undone");
+        detail["notUndone"] = json!(left);
+    }
+    append(tx, order_id, "closed", &detail, None).await?;
+    Ok(Recorded::Now)
+}

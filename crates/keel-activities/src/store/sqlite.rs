@@ -1,0 +1,143 @@
+//! SQLite: one file, one writer, many readers.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
+};
+use sqlx::{Arguments, Column, Executor, Row as _, SqlStr, Sqlite, Transaction, TypeInfo, ValueRef};
+
+use super::engine::{Arg, Backend, Cell, Row, Tx};
+use super::error::ConnectError;
+use super::options::StoreOptions;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// Tries to migrate when several workers open a new file at once: SQLite has no lock for migrations.
+const MIGRATION_TRIES: u32 = 5;
+
+#[derive(Debug)]
+pub(super) struct SqliteBackend {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteBackend {
+    pub(super) async fn connect(options: &StoreOptions) -> Result<Self, ConnectError> {
+        let store = options.url.to_string();
+        let open = |source| ConnectError::Open { store: store.clone(), source: Box::new(source) };
+        let connect = SqliteConnectOptions::from_str(options.url.reveal())
+            .map_err(open)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // FULL, not NORMAL: a mark the workflow relies on must survive a power cut, or a step would run twice.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(options.statement_timeout);
+        create_folder(connect.get_filename())?;
+        let pool = || SqlitePoolOptions::new().acquire_timeout(options.acquire_timeout);
+        // One writer waits in our own fair queue instead of SQLite's polling.
+        let writer = pool().max_connections(1).connect_with(connect.clone()).await.map_err(open)?;
+        migrate(&writer)
+            .await
+            .map_err(|source| ConnectError::Migrate { store: store.clone(), source: Box::new(source) })?;
+        let readers = pool()
+            .max_connections(options.max_connections.saturating_sub(1).max(1))
+            .connect_lazy_with(connect.read_only(true).create_if_missing(false));
+        Ok(Self { writer, readers })
+    }
+}
+
+fn create_folder(file: &Path) -> Result<(), ConnectError> {
+    let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(folder)
+        .map_err(|source| ConnectError::Folder { path: folder.display().to_string(), source })
+}
+
+async fn migrate(pool: &SqlitePool) -> Result<(), sqlx::migrate::MigrateError> {
+    let mut tries = 1;
+    loop {
+        match MIGRATIONS.run(pool).await {
+            Err(error) if tries == MIGRATION_TRIES => return Err(error),
+            Err(_) => {
+                tokio::time::sleep(Duration::from_millis(50) * tries).await;
+                tries += 1;
+            }
+            Ok(()) => return Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Backend for SqliteBackend {
+    async fn write(&self) -> Result<Box<dyn Tx>, sqlx::Error> {
+        // IMMEDIATE, so that a transaction that has read never fails to become a writer.
+        Ok(Box::new(SqliteTx(self.writer.begin_with("BEGIN IMMEDIATE").await?)))
+    }
+
+    async fn read(&self) -> Result<Box<dyn Tx>, sqlx::Error> {
+        Ok(Box::new(SqliteTx(self.readers.begin().await?)))
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+struct SqliteTx(Transaction<'static, Sqlite>);
+
+#[async_trait]
+impl Tx for SqliteTx {
+    async fn run(&mut self, sql: SqlStr, args: &[Arg<'_>]) -> Result<u64, sqlx::Error> {
+        let query = sqlx::query_with(sql, bind(args)?);
+        Ok(self.0.execute(query).await?.rows_affected())
+    }
+
+    async fn fetch(&mut self, sql: SqlStr, args: &[Arg<'_>]) -> Result<Vec<Row>, sqlx::Error> {
+        let query = sqlx::query_with(sql, bind(args)?);
+        self.0.fetch_all(query).await?.iter().map(read).collect()
+    }
+
+    fn locks_rows(&self) -> bool {
+        false
+    }
+
+    async fn commit(self: Box<Self>) -> Result<(), sqlx::Error> {
+        self.0.commit().await
+    }
+}
+
+fn bind(args: &[Arg<'_>]) -> Result<SqliteArguments, sqlx::Error> {
+    let mut bound = SqliteArguments::default();
+    for arg in args {
+        match arg {
+            Arg::Text(text) => bound.add(text.as_ref()),
+            Arg::Null => bound.add(None::<&str>),
+            Arg::Int(number) => bound.add(*number),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(bound)
+}
+
+fn read(row: &SqliteRow) -> Result<Row, sqlx::Error> {
+    let cell = |index: usize| -> Result<Cell, sqlx::Error> {
+        let value = row.try_get_raw(index)?;
+        if value.is_null() {
+            return Ok(Cell::Null);
+        }
+        match value.type_info().name() {
+            "INTEGER" => row.try_get(index).map(Cell::Int),
+            _ => row.try_get(index).map(Cell::Text),
+        }
+    };
+    row.columns().iter().map(|column| cell(column.ordinal())).collect::<Result<_, _>>().map(Row)
+}

@@ -1,0 +1,5 @@
+//! The order activities against the real sandbox and a real store.
+
+mod faults;
+mod saga;
+mod world;

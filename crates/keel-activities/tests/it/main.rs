@@ -1,0 +1,5 @@
+//! The store on both databases, and the activities against the real sandbox.
+
+mod activities;
+mod store;
+mod support;
