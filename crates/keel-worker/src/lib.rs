@@ -1,1 +1,23 @@
-//! placeholder
+//! The worker role: one process that polls a task queue and runs Keel's workflows and activities.
+//!
+//! [`run`] is the whole life of a worker after its settings are read; the binary around it only parses arguments and turns
+//! signals into the shutdown future. Everything the worker is made of is composed here and nowhere else.
+
+mod build;
+mod error;
+mod run;
+mod settings;
+
+pub use error::WorkerError;
+pub use run::run;
+pub use settings::{ApprovalOptions, WorkerOptions, WorkerSettings};
+
+/// The store alone, for commands that seed or export it.
+///
+/// # Errors
+/// When the store cannot be reached or migrated.
+pub async fn open_store(
+    settings: &WorkerSettings,
+) -> Result<std::sync::Arc<dyn keel_activities::store::Store>, WorkerError> {
+    build::store(settings).await
+}

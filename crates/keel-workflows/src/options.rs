@@ -56,7 +56,7 @@ impl Default for OrderOptions {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TaskOptions {
-    /// How long one attempt of a short step may take. Default 10 min.
+    /// How long one attempt of a short step may take, and so how long a dead worker delays one. Default 1 min.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub step_timeout: Duration,
     /// How long one attempt at a dataset may take. Default 24 h.
@@ -72,7 +72,7 @@ pub struct TaskOptions {
 impl Default for TaskOptions {
     fn default() -> Self {
         Self {
-            step_timeout: Duration::from_secs(600),
+            step_timeout: Duration::from_secs(60),
             process_timeout: Duration::from_secs(24 * 3600),
             heartbeat_timeout: Duration::from_secs(30),
             retry: RetryOptions::default(),

@@ -1,1 +1,12 @@
-//! placeholder
+//! Black-box tests of Keel: real processes, real server, real files.
+//!
+//! This library is the harness; the scenarios are in `tests/it`. It knows the command line, HTTP and files, and no crate of
+//! the workspace. `cargo xtask test` builds the binaries, starts the server and passes both in the environment.
+
+mod process;
+mod wait;
+mod world;
+
+pub use process::Output;
+pub use wait::{DEADLINE, eventually};
+pub use world::{World, unique};

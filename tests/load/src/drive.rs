@@ -89,6 +89,6 @@ async fn one(client: &Client, queue: &str, work: Work, id: &str) -> Result<()> {
 fn order(id: &str) -> serde_json::Value {
     serde_json::json!({
         "orderId": id, "customerId": "CUST-LOAD", "currency": "EUR", "requestedBy": "load@company.com",
-        "lines": [{"sku": "KEEL-MUG", "quantity": 1, "unitPriceMinor": 1250}],
+        "lines": [{"sku": "KEEL-ROPE", "quantity": 1, "unitPriceMinor": 1250}],
     })
 }

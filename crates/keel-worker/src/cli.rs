@@ -1,0 +1,69 @@
+//! The arguments of `keel-worker`.
+#![expect(clippy::print_stderr, reason = "before logging is set up, problems go to stderr as they are")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use keel_config::{ConfigProblems, Sources, load};
+use keel_worker::WorkerSettings;
+
+use crate::EX_USAGE;
+
+/// Polls a Temporal task queue and runs Keel's workflows and activities.
+#[derive(Debug, Parser)]
+#[command(name = "keel-worker", version, about)]
+pub(crate) struct Cli {
+    /// The settings file (TOML); also `KEEL_CONFIG`. The environment and flags override it.
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+    /// One setting, such as `--set worker.task_queue=orders`; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", global = true, value_parser = pair)]
+    set: Vec<(String, String)>,
+    /// What to do; without one, run.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Poll until SIGTERM or SIGINT (the default).
+    Run,
+    /// Look after the store.
+    #[command(subcommand)]
+    Store(StoreCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Put in the demo's inventory and order ORDER-12345, as far as they are not there.
+    Seed,
+    /// Print every order with its steps and events, one JSON document a line, and the inventory last.
+    Export,
+}
+
+impl Cli {
+    pub(crate) fn settings(&self) -> Result<WorkerSettings, ConfigProblems> {
+        let sources =
+            Sources { file: self.config.clone(), flags: self.set.clone(), ..Sources::from_process() };
+        load(&sources)
+    }
+}
+
+/// Prints clap's message; help and version are no errors.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    let failed = error.use_stderr();
+    // Printing help to a closed pipe is nobody's problem.
+    let _ = error.print();
+    if failed { ExitCode::from(EX_USAGE) } else { ExitCode::SUCCESS }
+}
+
+pub(crate) fn complain(text: &str) {
+    eprintln!("{text}");
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .ok_or_else(|| "expected KEY=VALUE, such as worker.task_queue=orders".to_owned())
+}

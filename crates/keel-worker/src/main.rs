@@ -1,0 +1,65 @@
+//! `keel-worker`: reads the settings, then runs the worker until it is told to stop.
+
+mod cli;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command, StoreCommand};
+use keel_config::ConfigProblems;
+use keel_worker::WorkerSettings;
+
+/// Bad usage or bad settings, as in `sysexits.h`.
+const EX_USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return cli::usage(&error),
+    };
+    let settings = match cli.settings() {
+        Ok(settings) => settings,
+        Err(problems) => return bad_settings(&problems),
+    };
+    match start(&cli, &settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            cli::complain(&format!("keel-worker: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(cli: &Cli, settings: &WorkerSettings) -> anyhow::Result<()> {
+    let _telemetry = keel_telemetry::init(&settings.log)?;
+    keel_temporal::install_crypto_provider();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(async {
+        match &cli.command {
+            None | Some(Command::Run) => {
+                keel_worker::run(settings, signals::stop()?).await?;
+                tracing::info!("worker stopped");
+            }
+            Some(Command::Store(StoreCommand::Seed)) => {
+                let store = keel_worker::open_store(settings).await?;
+                let seeded = keel_activities::order::seed(store.as_ref()).await?;
+                tracing::info!(skus = seeded.skus, orders = seeded.orders, "store seeded");
+            }
+            Some(Command::Store(StoreCommand::Export)) => {
+                let store = keel_worker::open_store(settings).await?;
+                keel_activities::order::export(store.as_ref(), &mut std::io::stdout()).await?;
+            }
+        }
+        Ok(())
+    });
+    // Blocking dataset threads that outlive the deadline must not keep the process.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    done
+}
+
+fn bad_settings(problems: &ConfigProblems) -> ExitCode {
+    cli::complain(&problems.to_string());
+    ExitCode::from(EX_USAGE)
+}

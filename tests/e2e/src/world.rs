@@ -1,0 +1,259 @@
+//! One test's world: its own queue, sandbox, store and data directory on the shared server.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::{Daemon, Output, run};
+use crate::wait::{DEADLINE, eventually};
+
+/// An id nobody else uses.
+///
+/// # Panics
+/// When the clock is before 1970.
+#[must_use]
+pub fn unique(prefix: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let now = std::time::UNIX_EPOCH.elapsed().expect("the clock is past 1970").as_micros();
+    format!("{prefix}-{now}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Everything one test needs. Dropping it ends its processes and removes its files.
+pub struct World {
+    settings: BTreeMap<String, String>,
+    bins: PathBuf,
+    queue: String,
+    address: String,
+    sandbox: Option<Daemon>,
+    sandbox_url: String,
+    worker: Option<Daemon>,
+    dir: TempDir,
+}
+
+impl World {
+    /// A world with a sandbox and a seeded store, and no worker yet.
+    ///
+    /// # Panics
+    /// When something does not start; the message says what to run.
+    #[must_use]
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let mut world = Self {
+            settings: BTreeMap::new(),
+            bins: needed("KEEL_TEST_BIN_DIR").into(),
+            queue: unique("e2e"),
+            address: needed("KEEL_TEST_TEMPORAL_ADDRESS"),
+            sandbox: None,
+            sandbox_url: String::new(),
+            worker: None,
+            dir,
+        };
+        world.start_sandbox();
+        let _ = run(world.worker_command(&["store", "seed"]), world.dir.path()).ok();
+        world
+    }
+
+    /// The same, with a worker that polls.
+    #[must_use]
+    pub fn with_worker(settings: &[(&str, &str)]) -> Self {
+        let mut world = Self::new();
+        for (key, value) in settings {
+            world.set(key, value);
+        }
+        world.start_worker();
+        world
+    }
+
+    /// One more setting for workers started from now on, such as `KEEL__ORDER__DEADLINE`.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.settings.insert(key.to_owned(), value.to_owned());
+    }
+
+    /// Starts the worker and waits until it polls.
+    pub fn start_worker(&mut self) {
+        let ready = self.dir.path().join("ready");
+        // It may not be there.
+        let _ = std::fs::remove_file(&ready);
+        let mut command = self.worker_command(&[]);
+        command.env("KEEL__WORKER__READY_FILE", &ready);
+        let mut worker = Daemon::start(command, &self.dir.path().join("worker.log"));
+        eventually("a worker that polls", || {
+            assert!(worker.ended().is_none(), "the worker ended: {}", worker.log());
+            ready.exists().then_some(())
+        });
+        self.worker = Some(worker);
+    }
+
+    /// Ends the worker with SIGKILL: no warning, no draining.
+    pub fn kill_worker(&mut self) {
+        if let Some(mut worker) = self.worker.take() {
+            worker.end(Signal::KILL);
+        }
+    }
+
+    /// Ends the worker with SIGTERM and returns its exit code and log.
+    ///
+    /// # Panics
+    /// When there is no worker.
+    pub fn stop_worker(&mut self) -> (Option<i32>, String) {
+        let mut worker = self.worker.take().expect("a running worker");
+        let status = worker.end(Signal::TERM);
+        (status.code(), worker.log())
+    }
+
+    /// Runs `keel` with `arguments` to its end.
+    #[must_use]
+    pub fn keel(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(self.bins.join("keel"));
+        self.common(&mut command);
+        command.args(arguments);
+        run(command, self.dir.path())
+    }
+
+    /// Runs `keel-worker` with `arguments` to its end.
+    #[must_use]
+    pub fn keel_worker(&self, arguments: &[&str]) -> Output {
+        run(self.worker_command(arguments), self.dir.path())
+    }
+
+    /// Runs the plain `temporal` command line, as any user of Temporal would.
+    #[must_use]
+    pub fn temporal(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(needed("TEMPORAL_CLI"));
+        command.args(arguments).args(["--address", &self.address]);
+        run(command, self.dir.path())
+    }
+
+    /// The task queue of this world.
+    #[must_use]
+    pub fn queue(&self) -> &str {
+        &self.queue
+    }
+
+    /// A folder for a test's own files.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The data directory of the worker and of `keel`.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// An order file that `keel order submit --file` takes.
+    #[must_use]
+    pub fn order_file(&self, order_id: &str, customer_id: &str) -> String {
+        let path = self.dir.path().join(format!("{order_id}.json"));
+        let order = serde_json::json!({
+            "orderId": order_id, "customerId": customer_id, "currency": "EUR", "requestedBy": "clerk@company.com",
+            "lines": [{"sku": "KEEL-ROPE", "quantity": 2, "unitPriceMinor": 1250}],
+        });
+        std::fs::write(&path, order.to_string()).expect("the order is written");
+        path.display().to_string()
+    }
+
+    /// What the providers did for an order: captured, refunded, booked, cancelled.
+    #[must_use]
+    pub fn effects(&self, order_id: &str) -> [u64; 4] {
+        let summary: Value = ureq::get(format!("{}/journal/summary", self.sandbox_url))
+            .config()
+            .timeout_global(Some(DEADLINE))
+            .build()
+            .call()
+            .expect("the journal answers")
+            .body_mut()
+            .read_json()
+            .expect("the summary is JSON");
+        let order = &summary["orders"][order_id];
+        ["captured", "refunded", "booked", "cancelled"].map(|key| order[key].as_u64().unwrap_or_default())
+    }
+
+    /// Makes a provider misbehave, or behave again.
+    pub fn fault(&self, provider: &str, fault: &Value) {
+        ureq::put(format!("{}/faults/{provider}", self.sandbox_url))
+            .config()
+            .timeout_global(Some(DEADLINE))
+            .build()
+            .send_json(fault)
+            .expect("the fault is set");
+    }
+
+    /// The stored record of an order, from `keel-worker store export`.
+    #[must_use]
+    pub fn stored(&self, order_id: &str) -> Option<Value> {
+        self.export().into_iter().find(|line| line["orderId"] == order_id)
+    }
+
+    /// Pieces of a SKU that are reserved for somebody.
+    #[must_use]
+    pub fn reserved(&self, sku: &str) -> u64 {
+        let lines = self.export();
+        let inventory =
+            lines.iter().find_map(|line| line["inventory"].as_array()).expect("an inventory line");
+        let item = inventory.iter().find(|item| item["sku"] == sku).expect("a known SKU");
+        item["reserved"].as_u64().expect("a count")
+    }
+
+    fn export(&self) -> Vec<Value> {
+        let output = self.keel_worker(&["store", "export"]).ok();
+        output.stdout.lines().map(|line| serde_json::from_str(line).expect("NDJSON")).collect()
+    }
+
+    fn start_sandbox(&mut self) {
+        let mut command = Command::new(self.bins.join("keel-sandbox"));
+        command.args(["--listen", "127.0.0.1:0", "--state"]).arg(self.dir.path().join("sandbox.ndjson"));
+        let mut sandbox = Daemon::start(command, &self.dir.path().join("sandbox.log"));
+        self.sandbox_url = eventually("a sandbox that listens", || {
+            assert!(sandbox.ended().is_none(), "the sandbox ended: {}", sandbox.log());
+            let log = sandbox.log();
+            let at = log.split("keel-sandbox listening on ").nth(1)?;
+            Some(format!("http://{}", at.split_once('\n')?.0.trim()))
+        });
+        self.sandbox = Some(sandbox);
+    }
+
+    fn worker_command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.bins.join("keel-worker"));
+        self.common(&mut command);
+        command
+            .args(arguments)
+            .env("KEEL__STORE__URL", format!("sqlite://{}", self.dir.path().join("keel.db").display()))
+            .env("KEEL__PAYMENTS__URL", format!("{}/payments", self.sandbox_url))
+            .env("KEEL__COURIER__URL", format!("{}/courier", self.sandbox_url))
+            .env("KEEL__WORKER__HEARTBEAT_INTERVAL", "200ms")
+            .env("KEEL__TASK__HEARTBEAT_TIMEOUT", "2s")
+            .envs(&self.settings);
+        command
+    }
+
+    fn common(&self, command: &mut Command) {
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.dir.path())
+            .env("RUST_BACKTRACE", "1")
+            .env("TEMPORAL_ADDRESS", &self.address)
+            .env("TASK_QUEUE", &self.queue)
+            .env("KEEL__DATASET__DATA_DIR", self.data())
+            .current_dir(self.dir.path());
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn needed(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set: run `cargo xtask test`, which builds the binaries and starts the servers")
+    })
+}

@@ -1,0 +1,9 @@
+//! Black-box scenarios over real processes; `cargo xtask test` runs them.
+
+#![allow(clippy::unwrap_used, reason = "this is a test: it may panic")]
+
+mod bad_input;
+mod crashes;
+mod datasets;
+mod interop;
+mod orders;
