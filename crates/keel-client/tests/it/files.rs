@@ -78,15 +78,19 @@ fn results_are_shown_without_a_server() {
     let folder = tempfile::tempdir().unwrap();
     let results = folder.path().join("results/D-1");
     std::fs::create_dir_all(&results).unwrap();
-    std::fs::write(results.join("summary.json"), r#"{"rowsAccepted": 12345, "byDay": [1, 2]}"#).unwrap();
+    let summary = r#"{"rowsAccepted": 12345, "byDay": [1, 2], "currencies": [{"currency": "EUR", "days": [1],
+        "total": {"revenueMinor": 123456, "rows": 7, "quantity": 9}}]}"#;
+    std::fs::write(results.join("summary.json"), summary).unwrap();
     std::fs::write(results.join("rejects.csv"), "line,reason,row\n").unwrap();
     let args =
         ["dataset", "show", "D-1", "--address", "127.0.0.1:1", "--data-dir", folder.path().to_str().unwrap()];
     let shown = keel(&args);
     shown.check(0, &["nothing listens there", "showing the results only"]);
     assert!(shown.stdout.contains("rowsAccepted: 12,345") && !shown.stdout.contains("byDay"), "{shown:?}");
+    assert!(shown.stdout.contains("revenue: 1234.56 EUR in 7 rows"), "{shown:?}");
     let json = keel(&[&args[..], &["--output", "json"][..]].concat()).json();
     assert_eq!(json["summary"]["rowsAccepted"], 12345);
+    assert_eq!(json["summary"]["currencies"][0]["days"], serde_json::Value::Null);
     assert_eq!(json["results"][1]["bytes"], 16);
     let args =
         ["dataset", "show", "D-2", "--address", "127.0.0.1:1", "--data-dir", folder.path().to_str().unwrap()];
