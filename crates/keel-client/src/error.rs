@@ -141,11 +141,14 @@ impl Attempt {
 
     /// As [`Attempt::status`], for calls that a worker has to answer.
     pub(crate) fn worker_status(self, status: Status) -> CallError {
-        match (status.code(), self.subject.clone()) {
-            (Code::DeadlineExceeded | Code::FailedPrecondition | Code::Cancelled, Some(subject)) => {
-                CallError::NoAnswer { subject, detail: status.message().to_owned() }
-            }
-            _ => self.status(status),
+        let detail = match status.code() {
+            Code::DeadlineExceeded | Code::Cancelled => "nothing came back in time".to_owned(),
+            Code::FailedPrecondition => status.message().to_owned(),
+            _ => return self.status(status),
+        };
+        match self.subject.clone() {
+            Some(subject) => CallError::NoAnswer { subject, detail },
+            None => self.status(status),
         }
     }
 

@@ -88,7 +88,7 @@ pub struct OrderFilter {
     pub status: Option<OrderStatus>,
     /// Only orders of this customer.
     pub customer: Option<String>,
-    /// At most this many, newest first.
+    /// At most this many.
     pub limit: usize,
 }
 
@@ -223,7 +223,7 @@ impl Orders {
         self.caller.cancel::<InteractiveOrder>(&subject, reason).await
     }
 
-    /// Lists orders, newest first. Visibility may lag behind by about a second.
+    /// Lists orders as the server sorts them: running ones first, each kind newest first. Visibility may lag behind by about a second.
     ///
     /// # Errors
     /// [`CallError`] when the server does not answer, or lacks the search attributes.

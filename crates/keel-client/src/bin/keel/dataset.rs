@@ -170,7 +170,7 @@ async fn show(context: &Context, id: &str, results: &Path) -> Result<Exit, Failu
             parts.extend(
                 files.iter().map(|(name, bytes)| format!("  {name:<16} {:>14} bytes", show::grouped(*bytes))),
             );
-            parts.extend(headline.iter().map(|(name, value)| format!("  {name}: {}", plain(value))));
+            parts.extend(headline_lines(&headline));
         }
         parts.join("\n")
     })?;
@@ -192,12 +192,36 @@ fn result_files(folder: &Path) -> Vec<(&'static str, u64)> {
     RESULT_FILES.iter().filter_map(|name| Some((*name, size(name)?))).collect()
 }
 
-/// The single figures at the top of a summary; its tables are in the report.
+/// The single figures of a summary, in all and by currency; its tables are in the report.
 fn headline(path: &Path) -> Map<String, Value> {
     let small = fs::metadata(path).is_ok_and(|data| data.len() <= MAX_SUMMARY_BYTES);
     let text = if small { fs::read(path).unwrap_or_default() } else { Vec::new() };
-    let summary = serde_json::from_slice::<Map<String, Value>>(&text).unwrap_or_default();
-    summary.into_iter().filter(|(_, value)| value.is_number() || value.is_string()).collect()
+    let mut summary = serde_json::from_slice::<Map<String, Value>>(&text).unwrap_or_default();
+    for currency in summary.get_mut("currencies").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Value::Object(figures) = currency {
+            figures.retain(|_, value| !value.is_array());
+        }
+    }
+    summary.retain(|name, value| name == "currencies" || value.is_number() || value.is_string());
+    summary
+}
+
+/// The headline for people: one figure a line, one currency a line.
+fn headline_lines(headline: &Map<String, Value>) -> Vec<String> {
+    let mut lines: Vec<String> = headline
+        .iter()
+        .filter(|(_, value)| !value.is_array())
+        .map(|(name, value)| format!("  {name}: {}", plain(value)))
+        .collect();
+    for currency in headline.get("currencies").and_then(Value::as_array).into_iter().flatten() {
+        let number = |path: &str| currency.pointer(path).and_then(Value::as_i64);
+        let code = currency["currency"].as_str().unwrap_or_default();
+        if let (Some(revenue), Some(rows)) = (number("/total/revenueMinor"), number("/total/rows")) {
+            let rows = show::grouped(rows.unsigned_abs());
+            lines.push(format!("  revenue: {} in {rows} rows", show::money(revenue, code)));
+        }
+    }
+    lines
 }
 
 fn plain(value: &Value) -> String {

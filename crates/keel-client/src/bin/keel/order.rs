@@ -66,7 +66,7 @@ pub(crate) enum OrderCommand {
         #[arg(value_name = "ID", value_parser = id)]
         id: String,
     },
-    /// List orders, newest first
+    /// List orders: running ones first, each kind newest first
     List {
         /// Only this status
         #[arg(long, value_parser = status)]

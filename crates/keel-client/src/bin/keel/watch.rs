@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
 use keel_client::jobs::{Job, percent};
 use keel_client::{Kind, Outcome, Sighting, Watch};
 use keel_types::dataset::DatasetProgress;
@@ -38,11 +39,11 @@ where
         }
         let heartbeat = sighting.info.as_ref().and_then(|info| info.heartbeat());
         let Some(progress) = &sighting.answer else { continue };
-        let line = lines.next(progress, heartbeat);
+        let line = lines.next(progress, heartbeat, Timestamp::now());
         match (&bar, line) {
             (Some(bar), _) => {
                 bar.set_position((percent(J::KIND, progress, heartbeat) * 10.0) as u64);
-                bar.set_message(message(progress, heartbeat));
+                bar.set_message(message(progress, heartbeat, Timestamp::now()));
             }
             (None, Some(line)) => {
                 let percent = percent(J::KIND, progress, heartbeat);
@@ -91,14 +92,20 @@ fn order_line(state: &OrderState) -> String {
 
 /// The last line, and the exit code that goes with it.
 fn ended(out: Out, kind: Kind, id: &str, outcome: &Outcome) -> Result<Exit, Failure> {
+    let word = kind.word();
     out.data(&json!({"id": id, "outcome": outcome}), || {
-        format!("{} {id} {}: {outcome}", kind.word(), outcome.status.word())
+        let status = outcome.status.word();
+        let detail = outcome.to_string();
+        if detail == status {
+            format!("{word} {id} {status}")
+        } else {
+            format!("{word} {id} {status}: {detail}")
+        }
     })?;
-    if !outcome.is_success() {
-        note(&format!(
-            "`keel {} show {id}` tells more; docs/failures.md says what to do about a failure type",
-            kind.word()
-        ));
+    if outcome.failure.as_ref().is_some_and(|failure| failure.kind.is_some()) {
+        note(&format!("docs/failures.md says what to do about it; `keel {word} show {id}` tells more"));
+    } else if !outcome.is_success() {
+        note(&format!("`keel {word} show {id}` tells more"));
     }
     Ok(Exit::of(outcome.is_success()))
 }
@@ -128,7 +135,7 @@ fn bar(out: Out, prefix: &str) -> Option<ProgressBar> {
     Some(bar)
 }
 
-fn message(progress: &Progress, heartbeat: Option<DatasetProgress>) -> String {
+fn message(progress: &Progress, heartbeat: Option<DatasetProgress>, now: Timestamp) -> String {
     let mut text = progress.current_step.clone();
     if let Some(heartbeat) = heartbeat {
         text.push_str(&format!(
@@ -137,12 +144,17 @@ fn message(progress: &Progress, heartbeat: Option<DatasetProgress>) -> String {
             grouped(heartbeat.rows_rejected)
         ));
     }
-    if !progress.completed_steps.is_empty() {
-        let time = progress.estimated_completion.split_once('T').map_or("", |(_, time)| time);
-        let time = time.split('.').next().unwrap_or_default();
-        text.push_str(&format!(", expected end {time}Z"));
+    if let Some(end) = expected_end(progress, now) {
+        text.push_str(&format!(", expected end {end}"));
     }
     text
+}
+
+/// The time of day at which it should be done. The workflow works it out when a step ends, so that a long step can
+/// outlive it: a time that has passed is not worth showing.
+fn expected_end(progress: &Progress, now: Timestamp) -> Option<String> {
+    let end: Timestamp = progress.estimated_completion.parse().ok()?;
+    (!progress.completed_steps.is_empty() && end > now).then(|| end.strftime("%H:%M:%SZ").to_string())
 }
 
 /// Decides which moments are worth a line: a change of step, or ten more per cent.
@@ -158,13 +170,18 @@ impl JobLines {
         Self { kind, id: id.to_owned(), last: None }
     }
 
-    fn next(&mut self, progress: &Progress, heartbeat: Option<DatasetProgress>) -> Option<String> {
+    fn next(
+        &mut self,
+        progress: &Progress,
+        heartbeat: Option<DatasetProgress>,
+        now: Timestamp,
+    ) -> Option<String> {
         let percent = percent(self.kind, progress, heartbeat);
         let moment = (progress.current_step.clone(), (percent / 10.0) as u64);
         let is_news = self.last.as_ref().is_none_or(|last| last.0 != moment.0 || last.1 < moment.1);
         is_news.then(|| {
             self.last = Some(moment);
-            format!("{} {}: {percent:.0} % {}", self.kind.word(), self.id, message(progress, heartbeat))
+            format!("{} {}: {percent:.0} % {}", self.kind.word(), self.id, message(progress, heartbeat, now))
         })
     }
 }
@@ -203,6 +220,7 @@ impl Absence {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use keel_client::Kind;
     use keel_types::dataset::DatasetProgress;
     use keel_types::progress::Progress;
@@ -222,15 +240,21 @@ mod tests {
     #[test]
     fn a_line_for_each_step_and_each_tenth() {
         let mut lines = JobLines::new(Kind::Task, "T-1");
-        assert_eq!(lines.next(&at("validate", 0), None).as_deref(), Some("task T-1: 0 % validate"));
-        assert_eq!(lines.next(&at("validate", 0), None), None);
+        let before: Timestamp = "2026-11-22T10:20:00Z".parse().unwrap();
+        let after: Timestamp = "2026-11-22T10:21:00Z".parse().unwrap();
+        assert_eq!(lines.next(&at("validate", 0), None, before).as_deref(), Some("task T-1: 0 % validate"));
+        assert_eq!(lines.next(&at("validate", 0), None, before), None);
         assert_eq!(
-            lines.next(&at("process", 20), bytes(10)).as_deref(),
+            lines.next(&at("process", 20), bytes(10), before).as_deref(),
             Some("task T-1: 22 % process (1,234 rows, 5 rejected), expected end 10:20:30Z")
         );
-        assert_eq!(lines.next(&at("process", 20), bytes(40)), None);
-        assert!(lines.next(&at("process", 20), bytes(60)).is_some_and(|line| line.contains(" 32 % ")));
+        assert_eq!(lines.next(&at("process", 20), bytes(40), before), None);
+        assert!(
+            lines
+                .next(&at("process", 20), bytes(60), after)
+                .is_some_and(|line| line.contains(" 32 % ") && line.ends_with("rejected)"))
+        );
         // A retry that starts the step over is no news.
-        assert_eq!(lines.next(&at("process", 20), bytes(0)), None);
+        assert_eq!(lines.next(&at("process", 20), bytes(0), before), None);
     }
 }

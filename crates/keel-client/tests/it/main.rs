@@ -1,0 +1,6 @@
+//! The real `keel` binary: usage and files without a server, and everything that needs no worker on a real one.
+
+mod files;
+mod server;
+mod support;
+mod usage;
