@@ -2,7 +2,7 @@
 
 use keel_types::failure::FailureType;
 use keel_types::state::OrderFailure;
-use temporalio_common::error::{ApplicationFailure, IncomingError};
+use temporalio_common::error::ApplicationFailure;
 use temporalio_sdk::{ActivityExecutionError, WorkflowTermination};
 
 /// A run that ends as failed, with a stable type that nobody retries.
@@ -49,19 +49,20 @@ impl StepError {
     }
 }
 
-/// The first application failure in the chain of causes says the most; timeouts carry the last attempt's as theirs.
+/// The first application failure in the chain of causes says the most. An activity's failure has it as a cause, a local
+/// activity's is it; timeouts carry the last attempt's as theirs.
 fn describe(error: &ActivityExecutionError) -> OrderFailure {
     let mut message = error.to_string();
-    let mut cause = error.cause();
-    while let Some(current) = cause {
-        if let IncomingError::Application(failure) = current {
+    let mut failure = error.failure();
+    while let Some(current) = failure {
+        if let Some(application) = current.maybe_application_failure() {
             return OrderFailure {
-                kind: failure.type_name().and_then(FailureType::parse),
-                message: failure.source_error().to_string(),
+                kind: FailureType::parse(&application.r#type),
+                message: current.message.clone(),
             };
         }
-        message = current.to_string();
-        cause = current.cause();
+        message.clone_from(&current.message);
+        failure = current.cause.as_deref();
     }
     OrderFailure { kind: None, message }
 }

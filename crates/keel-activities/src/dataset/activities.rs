@@ -39,7 +39,9 @@ impl DatasetActivities {
     async fn run<T, F>(&self, ctx: &ActivityContext, work: F) -> Result<T, ActivityError>
     where
         T: Send + 'static,
-        F: FnOnce(&DatasetOptions, Option<Checkpoint>, &dyn Control) -> Result<T, DatasetError> + Send + 'static,
+        F: FnOnce(&DatasetOptions, Option<Checkpoint>, &dyn Control) -> Result<T, DatasetError>
+            + Send
+            + 'static,
     {
         let (beats, mut heard) = watch::channel(None);
         let abandoned = CancellationToken::new();

@@ -217,9 +217,7 @@ impl Run<'_> {
             BatchError::Segment(SegmentError::Read(error)) => {
                 DatasetError::io("read", &self.layout.input())(error)
             }
-            BatchError::Rejects(error) => {
-                DatasetError::io("write", &self.work.file(PARTIAL_REJECTS))(error)
-            }
+            BatchError::Rejects(error) => DatasetError::io("write", &self.work.file(PARTIAL_REJECTS))(error),
         }
     }
 

@@ -185,6 +185,20 @@ async fn a_refused_shipment_is_undone_in_reverse() {
 }
 
 #[tokio::test]
+async fn an_unknown_order_fails_with_the_type_of_the_local_activity() {
+    let fakes = Fakes::with("openOrder", Play::Refuse(FailureType::OrderNotFound));
+    with_worker(fakes, quick(), |bench| async move {
+        let handle = bench.start_order(&unique("ORDER")).await;
+        assert_eq!(
+            end(&handle).await,
+            Err(("ORDER_NOT_FOUND".to_owned(), "scripted ORDER_NOT_FOUND".to_owned()))
+        );
+        record(&handle, "order-unknown").await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_step_in_doubt_is_undone_with_the_rest() {
     let fakes = Fakes::with("bookShipment", Play::Fault(FailureType::ProviderUnavailable));
     with_worker(fakes, quick(), |bench| async move {
