@@ -1,4 +1,5 @@
-//! Rebuilds the crate when a migration is added: the macro that embeds them cannot tell cargo about new files.
+//! Rebuilds the crate when a migration is added: the macro that embeds them cannot tell cargo about new
+//! files.
 
 fn main() {
     println!("cargo:rerun-if-changed=migrations");

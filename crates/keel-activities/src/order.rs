@@ -1,8 +1,8 @@
 //! The order activities: what the order workflow does in the world.
 //!
-//! Each is idempotent under `<order id>:<activity>`, so Temporal may run it again after any crash. Refusals are final and
-//! carry their failure type; faults are retried. None of them heartbeats: each is short, bounded by the timeouts of the
-//! store and the providers.
+//! Each is idempotent under `<order id>:<activity>`, so Temporal may run it again after any crash. Refusals
+//! are final and carry their failure type; faults are retried. None of them heartbeats: each is short,
+//! bounded by the timeouts of the store and the providers.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! The providers: payments and courier, asked over HTTP.
 //!
-//! Every call carries an idempotency key, so it may be repeated at any time. A refusal is an answer; everything else that
-//! is not the protocol is a fault.
+//! Every call carries an idempotency key, so it may be repeated at any time. A refusal is an answer;
+//! everything else that is not the protocol is a fault.
 
 use std::fmt;
 use std::time::Duration;
@@ -28,8 +28,8 @@ pub struct ProviderOptions {
         with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
     )]
     pub connect_timeout: Duration,
-    /// Longest wait for a whole answer, connecting included, 10 ms to 5 min. Default 10 s. Keep it below the activity's
-    /// start-to-close timeout, so that the reason is reported and not only the lateness.
+    /// Longest wait for a whole answer, connecting included, 10 ms to 5 min. Default 10 s. Keep it below the
+    /// activity's start-to-close timeout, so that the reason is reported and not only the lateness.
     #[serde(
         default = "default_total",
         with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
@@ -123,7 +123,8 @@ impl Section {
     }
 }
 
-/// A provider's address. It may hold credentials, so it shows itself without them, in logs and when it is serialised.
+/// A provider's address. It may hold credentials, so it shows itself without them, in logs and when it is
+/// serialised.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct ProviderUrl(String);

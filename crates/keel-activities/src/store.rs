@@ -1,11 +1,13 @@
 //! The store: the record of every order, its steps, its audit and the stock.
 //!
-//! Every operation is one transaction and may be called again at any time: the second call finds the first. Three rules
-//! keep late, double and lost attempts harmless:
+//! Every operation is one transaction and may be called again at any time: the second call finds the first.
+//! Three rules keep late, double and lost attempts harmless:
 //!
-//! - **A step has one way.** `started`, then `done`; undoing goes through `undoing` to `undone`, and from there nothing
+//! - **A step has one way.** `started`, then `done`; undoing goes through `undoing` to `undone`, and from
+//!   there nothing
 //!   goes back. An undo that comes first leaves `undone` behind, so the late step is refused (a tombstone).
-//! - **One run owns an order.** A newer run takes it over; attempts of older runs are refused, unless they only report
+//! - **One run owns an order.** A newer run takes it over; attempts of older runs are refused, unless they
+//!   only report
 //!   what they did.
 //! - **A final order stays as it is.** No step of it can begin any more.
 //!
@@ -49,9 +51,10 @@ pub async fn connect(options: &StoreOptions) -> Result<Arc<dyn Store>, ConnectEr
 /// [`StoreError`] for a fault; after a fault, call it again. An order that is not there is [`Refusal::NotFound`].
 #[async_trait]
 pub trait Store: Debug + Send + Sync {
-    /// Writes or reads an order and makes `owner` its owner, unless it is final. An order of another workflow is
-    /// [`Refusal::Held`], unless that is the one named in `take_from`. Unknown SKUs are [`Refusal::UnknownSkus`] and
-    /// another content under the same id is [`Refusal::Different`]; then nothing is written.
+    /// Writes or reads an order and makes `owner` its owner, unless it is final. An order of another workflow
+    /// is [`Refusal::Held`], unless that is the one named in `take_from`. Unknown SKUs are
+    /// [`Refusal::UnknownSkus`] and another content under the same id is [`Refusal::Different`]; then nothing
+    /// is written.
     async fn open(
         &self,
         opening: Opening<'_>,
@@ -73,7 +76,8 @@ pub trait Store: Debug + Send + Sync {
     /// Marks a step as started, before its effect at a provider.
     async fn begin_step(&self, order_id: &str, step: SagaStep, owner: Option<&Owner>) -> StoreResult<Begin>;
 
-    /// Marks a step as done, after its effect. A step that is being undone stays so and is [`Refusal::Undone`].
+    /// Marks a step as done, after its effect. A step that is being undone stays so and is
+    /// [`Refusal::Undone`].
     async fn finish_step(&self, order_id: &str, step: SagaStep, reference: &str) -> StoreResult<()>;
 
     /// Marks a started step as refused for good, with what people are told.
@@ -91,8 +95,8 @@ pub trait Store: Debug + Send + Sync {
     /// Undoes [`Store::reserve`].
     async fn release(&self, order_id: &str, owner: Option<&Owner>) -> StoreResult<Undo>;
 
-    /// Step `processApprovedOrder`: the promised pieces leave and the order is completed. The other steps must be done
-    /// ([`Refusal::NotReady`]).
+    /// Step `processApprovedOrder`: the promised pieces leave and the order is completed. The other steps
+    /// must be done ([`Refusal::NotReady`]).
     async fn complete(&self, order_id: &str, owner: Option<&Owner>) -> StoreResult<()>;
 
     /// Makes the order final; the first outcome stays.
@@ -103,7 +107,8 @@ pub trait Store: Debug + Send + Sync {
         owner: Option<&Owner>,
     ) -> StoreResult<Recorded<Outcome>>;
 
-    /// Adds SKUs with so many pieces on hand; those that are there stay as they are. Tells how many were added.
+    /// Adds SKUs with so many pieces on hand; those that are there stay as they are. Tells how many were
+    /// added.
     async fn add_stock(&self, stock: &[(&str, i64)]) -> StoreResult<u64>;
 
     /// Adds a pending order unless its id is there. Tells whether it was added.

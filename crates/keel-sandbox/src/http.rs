@@ -25,7 +25,8 @@ const MAX_KEY_BYTES: usize = 512;
 /// The line the request came over, where the server can cut it.
 type Wire = Option<Extension<ConnectInfo<Line>>>;
 
-/// The routes of the sandbox. A `hangup` fault needs [`crate::serve()`]; elsewhere it breaks off the answer's body.
+/// The routes of the sandbox. A `hangup` fault needs [`crate::serve()`]; elsewhere it breaks off the answer's
+/// body.
 pub fn app(sandbox: Sandbox) -> Router {
     let operation = |operation: Operation| {
         post(move |State(sandbox): State<Sandbox>, wire: Wire, headers: HeaderMap, body: Bytes| async move {

@@ -77,8 +77,8 @@ impl Journal {
         self.dropped
     }
 
-    /// At most `most` entries from number `seq` on, as NDJSON, and the number to go on with; only those of `order` if one
-    /// is named.
+    /// At most `most` entries from number `seq` on, as NDJSON, and the number to go on with; only those of
+    /// `order` if one is named.
     #[must_use]
     pub fn page(&self, seq: u64, most: usize, order: Option<&str>) -> (String, u64) {
         let skip = usize::try_from(seq.saturating_sub(self.dropped + 1)).unwrap_or(usize::MAX);

@@ -1,7 +1,7 @@
 //! The rules of both providers, without HTTP, files or clocks.
 //!
-//! [`Ledger::decide`] only looks; [`Ledger::apply`] only records. Between the two the caller makes the decision durable,
-//! so a crash leaves either nothing or the whole effect.
+//! [`Ledger::decide`] only looks; [`Ledger::apply`] only records. Between the two the caller makes the
+//! decision durable, so a crash leaves either nothing or the whole effect.
 
 use std::collections::{BTreeMap, HashMap};
 

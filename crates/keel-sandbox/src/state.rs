@@ -61,7 +61,8 @@ struct StateFile {
 }
 
 impl StateFile {
-    /// Appends one line. It is with the operating system when this returns, so it survives a kill of the process.
+    /// Appends one line. It is with the operating system when this returns, so it survives a kill of the
+    /// process.
     fn append(&mut self, line: &Line) -> std::io::Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
@@ -88,8 +89,8 @@ impl Sandbox {
         Self::default()
     }
 
-    /// A sandbox that keeps its effects in `path`, and starts from what is there. A last line that was cut short by a
-    /// kill was never answered and is dropped.
+    /// A sandbox that keeps its effects in `path`, and starts from what is there. A last line that was cut
+    /// short by a kill was never answered and is dropped.
     ///
     /// # Errors
     /// [`StateError`] when the file cannot be used or holds something else.

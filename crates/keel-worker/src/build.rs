@@ -45,8 +45,8 @@ pub(crate) fn worker(
 }
 
 fn orders(settings: &WorkerSettings, store: Arc<dyn Store>) -> Result<OrderActivities, WorkerError> {
-    let payments = PaymentClient::new(&settings.payments.0).map_err(WorkerError::Provider)?;
-    let courier = CourierClient::new(&settings.courier.0).map_err(WorkerError::Provider)?;
+    let payments = PaymentClient::new(&settings.payments).map_err(WorkerError::Provider)?;
+    let courier = CourierClient::new(&settings.courier).map_err(WorkerError::Provider)?;
     Ok(OrderActivities::new(store, payments, courier, settings.approval.rule()))
 }
 

@@ -14,7 +14,7 @@ use keel_workflows::options::{OrderOptions, TaskOptions};
 use serde::{Deserialize, Serialize};
 
 /// Everything a worker can be told.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WorkerSettings {
     /// Where Temporal is, and how to get in.
@@ -30,13 +30,32 @@ pub struct WorkerSettings {
     /// Where the record is kept.
     pub store: StoreOptions,
     /// The payment provider.
-    pub payments: PaymentOptions,
+    #[serde(deserialize_with = "ProviderOptions::deserialize_payments")]
+    pub payments: ProviderOptions,
     /// The courier.
-    pub courier: CourierOptions,
+    #[serde(deserialize_with = "ProviderOptions::deserialize_courier")]
+    pub courier: ProviderOptions,
     /// Where datasets are, and how they are read.
     pub dataset: DatasetOptions,
     /// What is logged.
     pub log: LogOptions,
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self {
+            temporal: TemporalSection::default(),
+            worker: WorkerOptions::default(),
+            order: OrderOptions::default(),
+            approval: ApprovalOptions::default(),
+            task: TaskOptions::default(),
+            store: StoreOptions::default(),
+            payments: ProviderOptions::payments(),
+            courier: ProviderOptions::courier(),
+            dataset: DatasetOptions::default(),
+            log: LogOptions::default(),
+        }
+    }
 }
 
 impl Settings for WorkerSettings {
@@ -47,8 +66,8 @@ impl Settings for WorkerSettings {
             self.order.problems(),
             self.task.problems(),
             self.store.problems(),
-            self.payments.0.problems("payments"),
-            self.courier.0.problems("courier"),
+            self.payments.problems("payments"),
+            self.courier.problems("courier"),
             self.dataset.problems(),
             self.log.problems(),
         ]
@@ -142,28 +161,6 @@ pub struct ApprovalOptions {
 impl ApprovalOptions {
     pub(crate) fn rule(&self) -> ApprovalRule {
         ApprovalRule { approvers: self.approvers.clone(), allow_own: self.allow_own }
-    }
-}
-
-/// Section `[payments]`: a provider, by default the sandbox's payments.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct PaymentOptions(pub ProviderOptions);
-
-impl Default for PaymentOptions {
-    fn default() -> Self {
-        Self(ProviderOptions::payments())
-    }
-}
-
-/// Section `[courier]`: a provider, by default the sandbox's courier.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct CourierOptions(pub ProviderOptions);
-
-impl Default for CourierOptions {
-    fn default() -> Self {
-        Self(ProviderOptions::courier())
     }
 }
 

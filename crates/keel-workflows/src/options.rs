@@ -33,7 +33,7 @@ pub struct OrderOptions {
     /// How long one step may be retried before the order is undone. Default 24 h.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub fulfil_within: Duration,
-    /// How long one attempt to write the store may take. Default 5 s.
+    /// How long one attempt to write the store may take. Default 25 s; keep it above the store's own timeouts.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub record_timeout: Duration,
     /// How failed attempts are repeated.
@@ -46,7 +46,7 @@ impl Default for OrderOptions {
             deadline: Duration::from_secs(24 * 3600),
             step_timeout: Duration::from_secs(30),
             fulfil_within: Duration::from_secs(24 * 3600),
-            record_timeout: Duration::from_secs(5),
+            record_timeout: Duration::from_secs(25),
             retry: RetryOptions::default(),
         }
     }

@@ -21,8 +21,8 @@ fn owner(ctx: &ActivityContext) -> Option<Owner> {
 impl OrderActivities {
     /// Writes or reads the order and takes ownership of it for this run.
     ///
-    /// Key: the order id. Timeout: short; may ask Temporal once about another run. Retried: store and Temporal faults. Final:
-    /// `ORDER_NOT_FOUND`, `ORDER_INVALID`, `ORDER_IN_PROGRESS`.
+    /// Key: the order id. Timeout: short; may ask Temporal once about another run. Retried: store and
+    /// Temporal faults. Final: `ORDER_NOT_FOUND`, `ORDER_INVALID`, `ORDER_IN_PROGRESS`.
     #[activity(definition = contract::OpenOrder)]
     pub async fn open_order(
         self: Arc<Self>,
@@ -71,7 +71,8 @@ impl OrderActivities {
 
     /// Step 1: promises the pieces of every line, or of none.
     ///
-    /// Key: `<order>:reserveInventory`. Timeout: short, store only. Retried: store faults. Final: `OUT_OF_STOCK`.
+    /// Key: `<order>:reserveInventory`. Timeout: short, store only. Retried: store faults. Final:
+    /// `OUT_OF_STOCK`.
     #[activity(definition = contract::ReserveInventory)]
     pub async fn reserve_inventory(
         self: Arc<Self>,
@@ -83,8 +84,8 @@ impl OrderActivities {
 
     /// Step 2: takes the order's total.
     ///
-    /// Key: `<order>:chargePayment`. Timeout: above `payments.timeout`. Retried: store and provider faults. Final:
-    /// `PAYMENT_DECLINED`.
+    /// Key: `<order>:chargePayment`. Timeout: above `payments.timeout`. Retried: store and provider faults.
+    /// Final: `PAYMENT_DECLINED`.
     #[activity(definition = contract::ChargePayment)]
     pub async fn charge_payment(
         self: Arc<Self>,
@@ -96,8 +97,8 @@ impl OrderActivities {
 
     /// Step 3: books the courier.
     ///
-    /// Key: `<order>:bookShipment`. Timeout: above `courier.timeout`. Retried: store and provider faults. Final:
-    /// `SHIPMENT_REFUSED`.
+    /// Key: `<order>:bookShipment`. Timeout: above `courier.timeout`. Retried: store and provider faults.
+    /// Final: `SHIPMENT_REFUSED`.
     #[activity(definition = contract::BookShipment)]
     pub async fn book_shipment(
         self: Arc<Self>,
@@ -109,8 +110,8 @@ impl OrderActivities {
 
     /// Step 4: the reserved pieces leave and the order is completed, in one transaction.
     ///
-    /// Key: `<order>:processApprovedOrder`. Timeout: short, store only. Retried: store faults. Final: the type of the step that
-    /// is missing, `ORDER_CANCELLED` for an order that is closed.
+    /// Key: `<order>:processApprovedOrder`. Timeout: short, store only. Retried: store faults. Final: the
+    /// type of the step that is missing, `ORDER_CANCELLED` for an order that is closed.
     #[activity(definition = contract::ProcessApprovedOrder)]
     pub async fn process_approved_order(
         self: Arc<Self>,
@@ -134,8 +135,8 @@ impl OrderActivities {
 
     /// Undoes step 2, or forbids it if it did not come yet. A completed order keeps its steps.
     ///
-    /// Key: `<order>:refundPayment`. Timeout: above `payments.timeout`. Retried: store and provider faults, without end: money is
-    /// at stake.
+    /// Key: `<order>:refundPayment`. Timeout: above `payments.timeout`. Retried: store and provider faults,
+    /// without end: money is at stake.
     #[activity(definition = contract::RefundPayment)]
     pub async fn refund_payment(
         self: Arc<Self>,
@@ -147,7 +148,8 @@ impl OrderActivities {
 
     /// Undoes step 3, or forbids it if it did not come yet. A completed order keeps its steps.
     ///
-    /// Key: `<order>:cancelShipment`. Timeout: above `courier.timeout`. Retried: store and provider faults, without end.
+    /// Key: `<order>:cancelShipment`. Timeout: above `courier.timeout`. Retried: store and provider faults,
+    /// without end.
     #[activity(definition = contract::CancelShipment)]
     pub async fn cancel_shipment(
         self: Arc<Self>,
@@ -159,8 +161,8 @@ impl OrderActivities {
 
     /// Makes the order final with an outcome other than completion; the first outcome stays.
     ///
-    /// Key: the order id. Timeout: short, store only. Retried: store faults. Final: `INPUT_INVALID` for a status that does not end
-    /// an order.
+    /// Key: the order id. Timeout: short, store only. Retried: store faults. Final: `INPUT_INVALID` for a
+    /// status that does not end an order.
     #[activity(definition = contract::CloseOrder)]
     pub async fn close_order(
         self: Arc<Self>,

@@ -45,7 +45,8 @@ impl OrderActivities {
                 Err(StoreError::Refused(Refusal::Held { order_id, holder })) => {
                     let asked = take_from.as_ref() == Some(&holder);
                     let same = owner.as_ref().is_some_and(|owner| owner.workflow_id == holder.workflow_id);
-                    // Asked and still refused, or held by a newer run of our own workflow: we lost the order for good.
+                    // Asked and still refused, or held by a newer run of our own workflow: we lost the order
+                    // for good.
                     if asked || same || is_running(holder.workflow_id.clone()).await? {
                         return Err(of_store(&Refusal::Held { order_id, holder }.into()));
                     }

@@ -1,7 +1,8 @@
 //! The steps of fulfilment and what undoes them.
 //!
-//! A step at a provider is marked before and after: the mark before tells a later run that there may be something to
-//! undo, the mark after saves the call. Between the two only the provider knows, and its idempotency key finds out.
+//! A step at a provider is marked before and after: the mark before tells a later run that there may be
+//! something to undo, the mark after saves the call. Between the two only the provider knows, and its
+//! idempotency key finds out.
 
 use keel_types::state::SagaStep;
 use temporalio_sdk::activities::ActivityError;

@@ -70,7 +70,8 @@ impl CourierClient {
         HttpProvider::new("courier", options).map(Self)
     }
 
-    /// Books the shipment of `order` once, under the key `<order>:bookShipment`, and returns the shipment's id.
+    /// Books the shipment of `order` once, under the key `<order>:bookShipment`, and returns the shipment's
+    /// id.
     ///
     /// # Errors
     /// [`ProviderError::Refused`] when it is refused or was cancelled before it came; otherwise a fault.

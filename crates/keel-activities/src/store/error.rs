@@ -26,7 +26,8 @@ pub enum StoreError {
         #[source]
         source: Box<sqlx::Error>,
     },
-    /// The operation took longer than `store.statement_timeout`; whether it happened is unknown until it is tried again.
+    /// The operation took longer than `store.statement_timeout`; whether it happened is unknown until it is
+    /// tried again.
     #[error(
         "{operation} took too long in the store at {store}: check the database, or raise `store.statement_timeout`"
     )]
@@ -115,14 +116,14 @@ pub enum Refusal {
         holder: Owner,
     },
     /// The order is final.
-    #[error("order {order_id} is already closed as {status}: {step} is refused")]
+    #[error("order {order_id} is already closed as {status}: {what} is refused")]
     Closed {
         /// The order.
         order_id: String,
         /// Its final status.
         status: OrderStatus,
-        /// The step that came too late.
-        step: SagaStep,
+        /// The activity that came too late.
+        what: &'static str,
     },
     /// The step was undone or refused and can never be done.
     #[error("{}", .note.clone().unwrap_or_else(|| format!(

@@ -35,12 +35,15 @@ impl SqliteBackend {
             .map_err(open)?
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            // FULL, not NORMAL: a mark the workflow relies on must survive a power cut, or a step would run twice.
+            // FULL, not NORMAL: a mark the workflow relies on must survive a power cut, or a step would run
+            // twice.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(options.statement_timeout);
         create_folder(connect.get_filename())?;
-        let pool = || SqlitePoolOptions::new().acquire_timeout(options.acquire_timeout);
+        // A file does not go away like a server: connections need no test before use.
+        let pool =
+            || SqlitePoolOptions::new().acquire_timeout(options.acquire_timeout).test_before_acquire(false);
         // One writer waits in our own fair queue instead of SQLite's polling.
         let writer = pool().max_connections(1).connect_with(connect.clone()).await.map_err(open)?;
         migrate(&writer)

@@ -6,8 +6,8 @@ use super::head::{claim, lock, now};
 use crate::store::engine::{OpError, Tx, args};
 use crate::store::record::{Note, Owner};
 
-/// Appends a row. One with a `dedup` key that is already there is left out. The caller holds the order's lock, which
-/// keeps the numbers without gaps.
+/// Appends a row. One with a `dedup` key that is already there is left out. The caller holds the order's
+/// lock, which keeps the numbers without gaps.
 pub(super) async fn append(
     tx: &mut dyn Tx,
     order_id: &str,
@@ -30,7 +30,10 @@ pub(super) async fn note(
     owner: Option<&Owner>,
 ) -> Result<(), OpError> {
     let head = lock(tx, order_id).await?;
-    claim(tx, &head, owner, None).await?;
+    // A run that finds its order final may still tell what it saw.
+    if !head.status.is_final() {
+        claim(tx, &head, owner, None).await?;
+    }
     for note in notes {
         append(tx, order_id, note.kind, &note.detail, Some(&note.dedup)).await?;
     }

@@ -2,6 +2,7 @@
 
 use keel_types::activity::Outcome;
 use keel_types::decision::{Decision, Verdict};
+use keel_types::names::activity;
 use keel_types::state::OrderStatus;
 use serde_json::json;
 
@@ -9,6 +10,7 @@ use super::audit::append;
 use super::head::{claim, lock, now};
 use super::step;
 use crate::store::engine::{OpError, Tx, args};
+use crate::store::error::Refusal;
 use crate::store::record::{Owner, Recorded, StepState};
 
 pub(super) async fn record_decision(
@@ -21,11 +23,16 @@ pub(super) async fn record_decision(
     match head.decision.clone() {
         Some(first) if first == *decision => return Ok(Recorded::Before),
         Some(first) => return Ok(Recorded::Other(first)),
+        None if head.status.is_final() => {
+            let what = activity::RECORD_DECISION;
+            return Err(Refusal::Closed { order_id: head.order_id, status: head.status, what }.into());
+        }
         None => claim(tx, &head, owner, None).await?,
     }
     let (verdict, status) = match decision.verdict {
         Verdict::Approve => ("approve", OrderStatus::Approved),
-        // The order becomes rejected when it is closed, so that no status is final before its failure is known.
+        // The order becomes rejected when it is closed, so that no status is final before its failure is
+        // known.
         Verdict::Reject => ("reject", OrderStatus::Pending),
     };
     let status = if head.status == OrderStatus::Pending { status } else { head.status };

@@ -110,8 +110,8 @@ pub(super) async fn lock(tx: &mut dyn Tx, order_id: &str) -> Result<Head, OpErro
 
 /// Makes sure that `owner` may change the order, taking it over where that is right.
 ///
-/// A run the order has not seen takes over from an older run of the same workflow (a new start, or a reset) and from
-/// `take_from`. A run that lost the order never gets it back.
+/// A run the order has not seen takes over from an older run of the same workflow (a new start, or a reset)
+/// and from `take_from`. A run that lost the order never gets it back.
 pub(super) async fn claim(
     tx: &mut dyn Tx,
     head: &Head,

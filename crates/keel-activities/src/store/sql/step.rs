@@ -45,7 +45,7 @@ pub(super) async fn may_begin(
         Some(StepRecord { state: StepState::Started, .. }) | None => {}
     }
     if head.status.is_final() {
-        return Err(Refusal::Closed { order_id: order_id(), status: head.status, step }.into());
+        return Err(Refusal::Closed { order_id: order_id(), status: head.status, what: step.as_str() }.into());
     }
     claim(tx, head, owner, None).await?;
     Ok(true)

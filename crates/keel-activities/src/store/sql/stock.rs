@@ -18,7 +18,8 @@ const STEP: SagaStep = SagaStep::ReserveInventory;
 /// Most SKUs named in a refusal.
 const MOST_NAMED: usize = 10;
 
-/// Reserves every line or none. A refusal is returned as a value, because it is recorded and must be committed.
+/// Reserves every line or none. A refusal is returned as a value, because it is recorded and must be
+/// committed.
 pub(super) async fn reserve(
     tx: &mut dyn Tx,
     order_id: &str,
@@ -35,6 +36,14 @@ pub(super) async fn reserve(
         *wanted.entry(line.sku).or_default() += i64::from(line.quantity);
     }
     tx.execute("SAVEPOINT reserve_all", args![]).await?;
+    let rows: Vec<_> = wanted
+        .iter()
+        .map(|(sku, quantity)| [Arg::from(order_id), sku.into(), (*quantity).into(), "held".into()])
+        .collect();
+    insert(tx, "INSERT INTO reservations (order_id, sku, quantity, state) VALUES ", &rows).await?;
+    step::set(tx, order_id, STEP, StepState::Done, &Marks::default()).await?;
+    append(tx, order_id, "stepDone", &json!({"step": STEP, "skus": wanted.len()}), None).await?;
+    // The stock comes last: other orders wait for its rows until we commit.
     let mut short = Vec::new();
     for (sku, quantity) in &wanted {
         let sql = "UPDATE inventory SET on_hand = on_hand - $2, reserved = reserved + $2 \
@@ -43,18 +52,11 @@ pub(super) async fn reserve(
             short.push(shortage(tx, sku, *quantity).await?);
         }
     }
-    if !short.is_empty() {
-        tx.execute("ROLLBACK TO SAVEPOINT reserve_all", args![]).await?;
-        return refuse(tx, order_id, &short).await.map(Some);
+    if short.is_empty() {
+        return Ok(None);
     }
-    let rows: Vec<_> = wanted
-        .iter()
-        .map(|(sku, quantity)| [Arg::from(order_id), sku.into(), (*quantity).into(), "held".into()])
-        .collect();
-    insert(tx, "INSERT INTO reservations (order_id, sku, quantity, state) VALUES ", &rows).await?;
-    step::set(tx, order_id, STEP, StepState::Done, &Marks::default()).await?;
-    append(tx, order_id, "stepDone", &json!({"step": STEP, "skus": wanted.len()}), None).await?;
-    Ok(None)
+    tx.execute("ROLLBACK TO SAVEPOINT reserve_all", args![]).await?;
+    refuse(tx, order_id, &short).await.map(Some)
 }
 
 async fn shortage(tx: &mut dyn Tx, sku: &str, wanted: i64) -> Result<String, OpError> {
@@ -83,11 +85,11 @@ pub(super) async fn release(tx: &mut dyn Tx, order_id: &str, owner: Option<&Owne
     if let Some(settled) = may_undo(tx, &head, STEP, &steps, owner).await? {
         return Ok(settled);
     }
-    let sql = "UPDATE inventory SET on_hand = on_hand + $2, reserved = reserved - $2 WHERE sku = $1";
-    let released = move_held(tx, order_id, sql, "released").await?;
     step::set(tx, order_id, STEP, StepState::Undone, &Marks::default()).await?;
-    let detail = compensating(tx, &head, json!({"step": STEP, "skus": released})).await?;
+    let detail = compensating(tx, &head, json!({"step": STEP})).await?;
     append(tx, order_id, "stepUndone", &detail, None).await?;
+    let sql = "UPDATE inventory SET on_hand = on_hand + $2, reserved = reserved - $2 WHERE sku = $1";
+    move_held(tx, order_id, sql, "released").await?;
     Ok(Undo::Done)
 }
 
@@ -105,27 +107,28 @@ pub(super) async fn complete(tx: &mut dyn Tx, order_id: &str, owner: Option<&Own
             return Err(Refusal::NotReady { order_id: head.order_id, step: needed, state }.into());
         }
     }
-    let sql = "UPDATE inventory SET reserved = reserved - $2, shipped = shipped + $2 WHERE sku = $1";
-    let shipped = move_held(tx, order_id, sql, "shipped").await?;
     step::set(tx, order_id, last, StepState::Done, &Marks::default()).await?;
     set_status(tx, order_id, OrderStatus::Completed).await?;
-    let detail = json!({"step": last, "status": OrderStatus::Completed, "skus": shipped});
-    append(tx, order_id, "completed", &detail, None).await
+    let detail = json!({"step": last, "status": OrderStatus::Completed});
+    append(tx, order_id, "completed", &detail, None).await?;
+    let sql = "UPDATE inventory SET reserved = reserved - $2, shipped = shipped + $2 WHERE sku = $1";
+    move_held(tx, order_id, sql, "shipped").await
 }
 
-/// Moves all held pieces of an order with `sql` and marks them; tells of how many SKUs.
+/// Moves all held pieces of an order with `sql` and marks them. Call it last: other orders wait for the
+/// stock's rows.
 async fn move_held(
     tx: &mut dyn Tx,
     order_id: &str,
     sql: &'static str,
     state: &'static str,
-) -> Result<usize, OpError> {
+) -> Result<(), OpError> {
     let held = "SELECT sku, quantity FROM reservations WHERE order_id = $1 AND state = 'held' ORDER BY sku";
     let rows = tx.rows(held, args![order_id]).await?;
+    let mark = "UPDATE reservations SET state = $2 WHERE order_id = $1 AND state = 'held'";
+    tx.execute(mark, args![order_id, state]).await?;
     for row in &rows {
         tx.execute(sql, args![&row.text(0)?, row.int(1)?]).await?;
     }
-    let mark = "UPDATE reservations SET state = $2 WHERE order_id = $1 AND state = 'held'";
-    tx.execute(mark, args![order_id, state]).await?;
-    Ok(rows.len())
+    Ok(())
 }

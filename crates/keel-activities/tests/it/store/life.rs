@@ -1,6 +1,6 @@
 //! The life of one order: every step, every undo, each of them twice.
 
-use keel_activities::store::{Begin, Note, Opening, Recorded, Refusal, StepState, Undo};
+use keel_activities::store::{Begin, Note, Opening, Owner, Recorded, Refusal, StepState, Undo};
 use keel_types::activity::Outcome;
 use keel_types::decision::{Decision, Verdict};
 use keel_types::failure::FailureType;
@@ -152,12 +152,16 @@ pub async fn a_final_order_begins_nothing(db: &Db) {
         refusal(db.store.reserve("O-1", Some(&me())).await),
         refusal(db.store.begin_step("O-1", SagaStep::ChargePayment, Some(&me())).await),
         refusal(db.store.complete("O-1", Some(&me())).await),
+        refusal(db.store.record_decision("O-1", &approval(), Some(&me())).await),
     ] {
         assert!(matches!(refused, Refusal::Closed { status: OrderStatus::Failed, .. }), "{refused:?}");
     }
     let seen = db.store.open(Opening::Id("O-1"), Some(&crate::support::me()), None).await.expect("opened");
     assert_eq!((seen.status, seen.failure), (OrderStatus::Failed, failed("no").failure));
-    assert_eq!(kinds(&*db.store, "O-1").await, ["placed", "closed"]);
+    let stranger = Owner::new("other", "run-7");
+    let note = Note { kind: "decisionIgnored", detail: json!({}), dedup: "i:1".to_owned() };
+    db.store.note("O-1", &[note], Some(&stranger)).await.expect("a later run may tell what it saw");
+    assert_eq!(kinds(&*db.store, "O-1").await, ["placed", "closed", "decisionIgnored"]);
 }
 
 pub async fn a_completed_order_is_not_undone(db: &Db) {
