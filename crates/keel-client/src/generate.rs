@@ -75,7 +75,11 @@ pub fn generate(spec: &DatasetSpec, mut out: impl Write) -> io::Result<Generated
     Ok(done)
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of 0 to 1 keeps it in range")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of 0 to 1 keeps it in range"
+)]
 fn bad_rows(spec: &DatasetSpec) -> u64 {
     ((spec.rows as f64 * spec.bad_share).round() as u64).min(spec.rows)
 }

@@ -1,4 +1,5 @@
 //! The activities over datasets: the only place of the pipeline that knows Temporal.
+#![allow(missing_docs, reason = "the associated constants that the macro makes carry no docs")]
 
 use std::sync::Arc;
 
@@ -39,7 +40,9 @@ impl DatasetActivities {
     async fn run<T, F>(&self, ctx: &ActivityContext, work: F) -> Result<T, ActivityError>
     where
         T: Send + 'static,
-        F: FnOnce(&DatasetOptions, Option<Checkpoint>, &dyn Control) -> Result<T, DatasetError> + Send + 'static,
+        F: FnOnce(&DatasetOptions, Option<Checkpoint>, &dyn Control) -> Result<T, DatasetError>
+            + Send
+            + 'static,
     {
         let (beats, mut heard) = watch::channel(None);
         let abandoned = CancellationToken::new();

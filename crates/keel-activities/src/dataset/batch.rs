@@ -113,8 +113,7 @@ impl<'a> Batch<'a> {
         match sums {
             [one] => batch.work(one)?,
             many => std::thread::scope(|scope| {
-                let threads: Vec<_> =
-                    many.iter_mut().map(|sums| scope.spawn(|| batch.work(sums))).collect();
+                let threads: Vec<_> = many.iter_mut().map(|sums| scope.spawn(|| batch.work(sums))).collect();
                 let results = threads.into_iter().map(|thread| match thread.join() {
                     Ok(result) => result,
                     Err(panic) => std::panic::resume_unwind(panic),

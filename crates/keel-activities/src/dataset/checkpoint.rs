@@ -108,7 +108,12 @@ impl Keeper {
         Ok(Checkpoint { identity, position, sums })
     }
 
-    fn spill(&mut self, work: &WorkDir, position: Position, sums: &[Aggregates]) -> Result<Sums, DatasetError> {
+    fn spill(
+        &mut self,
+        work: &WorkDir,
+        position: Position,
+        sums: &[Aggregates],
+    ) -> Result<Sums, DatasetError> {
         let name = format!("{SPILL_PREFIX}{}", self.next);
         let (path, partial) = (work.file(&name), work.file("checkpoint.tmp"));
         let head = SpillHead { identity: self.identity.clone(), position };

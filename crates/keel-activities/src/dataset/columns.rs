@@ -31,7 +31,10 @@ impl Columns {
     /// Reads a header row, without its line end and byte order mark. `Err` says what is wrong, for people.
     pub(super) fn parse(header: &[u8]) -> Result<Self, String> {
         if let Err(error) = std::str::from_utf8(header) {
-            return Err(format!("it is not UTF-8 after byte {}; save the file as UTF-8", error.valid_up_to()));
+            return Err(format!(
+                "it is not UTF-8 after byte {}; save the file as UTF-8",
+                error.valid_up_to()
+            ));
         }
         let names = names(header)?;
         let mut position = [usize::MAX; COLUMNS.len()];

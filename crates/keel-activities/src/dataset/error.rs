@@ -62,7 +62,9 @@ pub enum DatasetError {
         reason: String,
     },
     /// More keys than the memory bound allows.
-    #[error("dataset `{id}` has more than {limit} distinct {dimension}; raise dataset.max_distinct_keys or split the file")]
+    #[error(
+        "dataset `{id}` has more than {limit} distinct {dimension}; raise dataset.max_distinct_keys or split the file"
+    )]
     TooManyKeys {
         /// The dataset.
         id: String,
@@ -98,7 +100,9 @@ pub enum DatasetError {
         id: String,
     },
     /// The input changed while it was read.
-    #[error("dataset `{id}` changed while it was processed; the next attempt starts again from its beginning")]
+    #[error(
+        "dataset `{id}` changed while it was processed; the next attempt starts again from its beginning"
+    )]
     Changed {
         /// The dataset.
         id: String,
@@ -135,7 +139,9 @@ impl DatasetError {
     pub const fn kind(&self) -> FailureType {
         match self {
             Self::Id(_) | Self::UnknownStep(_) => FailureType::InputInvalid,
-            Self::NotFound { .. } | Self::NotAFile { .. } | Self::NoResult { .. } => FailureType::DatasetNotFound,
+            Self::NotFound { .. } | Self::NotAFile { .. } | Self::NoResult { .. } => {
+                FailureType::DatasetNotFound
+            }
             Self::Empty { .. }
             | Self::Header { .. }
             | Self::NoGoodRow { .. }

@@ -85,7 +85,9 @@ impl WorkDir {
                 Err(TryLockError::Error(error)) => return Err(DatasetError::io("lock", &lock_path)(error)),
             }
             let held = lock.metadata().map_err(DatasetError::io("look at", &lock_path))?;
-            if fs::metadata(&lock_path).is_ok_and(|named| (named.dev(), named.ino()) == (held.dev(), held.ino())) {
+            if fs::metadata(&lock_path)
+                .is_ok_and(|named| (named.dev(), named.ino()) == (held.dev(), held.ino()))
+            {
                 return Ok(Self { path, _lock: lock });
             }
         }

@@ -91,8 +91,11 @@ pub(super) fn write(layout: &Layout, manifest: &Manifest) -> Result<(), DatasetE
 fn counts(layout: &Layout) -> Result<Counts, DatasetError> {
     let path = layout.result(SUMMARY);
     let file = File::open(&path).map_err(DatasetError::io("read", &path))?;
-    serde_json::from_reader(io::BufReader::new(file))
-        .map_err(|source| DatasetError::BadResult { id: layout.id().to_owned(), path, source })
+    serde_json::from_reader(io::BufReader::new(file)).map_err(|source| DatasetError::BadResult {
+        id: layout.id().to_owned(),
+        path,
+        source,
+    })
 }
 
 struct Reading<'a> {
@@ -126,7 +129,8 @@ impl Reading<'_> {
             bytes += read as u64;
             if last.elapsed() >= HEARTBEAT_EVERY {
                 last = Instant::now();
-                let progress = DatasetProgress { bytes_done: bytes, bytes_total: total, ..Default::default() };
+                let progress =
+                    DatasetProgress { bytes_done: bytes, bytes_total: total, ..Default::default() };
                 self.control.heartbeat(Heartbeat { progress, checkpoint: None });
             }
             pace.wait(bytes, &|| self.control.stop().is_some());

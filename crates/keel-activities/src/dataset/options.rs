@@ -93,7 +93,8 @@ mod tests {
             max_distinct_keys: 0,
             max_bytes_per_second: 1,
         };
-        let keys: Vec<_> = options.problems().iter().map(|p| p.split(':').next().unwrap().to_owned()).collect();
+        let keys: Vec<_> =
+            options.problems().iter().map(|p| p.split(':').next().unwrap().to_owned()).collect();
         assert_eq!(
             keys,
             [

@@ -19,7 +19,10 @@ pub(super) struct SegmentRejects {
 
 impl SegmentRejects {
     /// Notes a bad row.
-    #[expect(clippy::cast_possible_truncation, reason = "a segment has at most 256 Ki rows of at most 500 bytes of text")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a segment has at most 256 Ki rows of at most 500 bytes of text"
+    )]
     pub(super) fn push(&mut self, line: u64, reason: Reason, row: &[u8]) {
         // Writing to a Vec cannot fail.
         let _ = write!(self.text, ",{reason},\"");

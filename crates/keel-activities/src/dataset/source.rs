@@ -131,7 +131,9 @@ fn header(head: &[u8], id: &str, max_row_bytes: usize) -> Result<(Columns, u64),
     let row = newline.map_or(marked, |end| &marked[..end]);
     let row = row.strip_suffix(b"\r").unwrap_or(row);
     if row.len() > max_row_bytes {
-        return Err(bad(format!("it is longer than {max_row_bytes} bytes; is this a CSV file with line ends?")));
+        return Err(bad(format!(
+            "it is longer than {max_row_bytes} bytes; is this a CSV file with line ends?"
+        )));
     }
     if row.trim_ascii().is_empty() {
         return Err(DatasetError::Empty { id: id.to_owned() });

@@ -152,7 +152,10 @@ mod tests {
 
     #[test]
     fn quotes_follow_rfc_4180_inside_a_row() {
-        assert_eq!(quoted(br#"a,"b,""c""",d"#).unwrap(), [b"a".to_vec(), br#"b,"c""#.to_vec(), b"d".to_vec()]);
+        assert_eq!(
+            quoted(br#"a,"b,""c""",d"#).unwrap(),
+            [b"a".to_vec(), br#"b,"c""#.to_vec(), b"d".to_vec()]
+        );
         assert_eq!(quoted(br#""""#).unwrap(), [b"".to_vec()]);
         assert_eq!(quoted(br#"a,"b"#), Err(OpenQuote));
         assert_eq!(quoted(b"a,\"b\rc\",\"").unwrap_err(), OpenQuote);

@@ -42,7 +42,9 @@ fn validate(options: &DatasetOptions, layout: &Layout) -> Result<String, Dataset
     let sample = SegmentReader::new(source.rows()).count(start..start + SEGMENT, &mut sums);
     let sample = sample.map_err(|error| match error {
         SegmentError::Read(error) => DatasetError::io("read", &layout.input())(error),
-        SegmentError::Truncated | SegmentError::TooMany(_) => DatasetError::Changed { id: layout.id().to_owned() },
+        SegmentError::Truncated | SegmentError::TooMany(_) => {
+            DatasetError::Changed { id: layout.id().to_owned() }
+        }
     })?;
     let rows = sample.accepted + sample.rejects.len();
     match sample.rejects.first() {
@@ -88,7 +90,11 @@ fn generate(layout: &Layout) -> Result<String, DatasetError> {
     Ok(format!("wrote {SUMMARY} and {REPORT} ({}) of dataset {}", size(page.len() as u64), layout.id()))
 }
 
-fn complete(options: &DatasetOptions, layout: &Layout, control: &dyn Control) -> Result<String, DatasetError> {
+fn complete(
+    options: &DatasetOptions,
+    layout: &Layout,
+    control: &dyn Control,
+) -> Result<String, DatasetError> {
     let manifest = manifest::build(options, layout, control)?;
     manifest::write(layout, &manifest)?;
     Ok(format!("sealed {} result files of dataset {} with checksums", manifest.files.len(), layout.id()))

@@ -18,7 +18,8 @@ fn the_same_spec_gives_the_same_bytes_and_another_seed_others() {
 
 #[test]
 fn rows_are_counted_and_bad_ones_have_their_exact_share() {
-    for (rows, bad_share, bad) in [(0, 0.5, 0), (1, 0.0, 0), (1, 1.0, 1), (999, 0.1, 100), (4_000, 0.01, 40)] {
+    for (rows, bad_share, bad) in [(0, 0.5, 0), (1, 0.0, 0), (1, 1.0, 1), (999, 0.1, 100), (4_000, 0.01, 40)]
+    {
         let (done, out) = text(&DatasetSpec { rows, seed: 1, bad_share });
         assert_eq!((done.rows, done.bad_rows), (rows, bad));
         assert_eq!(out.iter().filter(|byte| **byte == b'\n').count() as u64, rows + 1);
@@ -48,7 +49,9 @@ fn a_share_outside_of_its_range_is_refused() {
 fn looks_good(row: &[u8]) -> bool {
     let Ok(row) = std::str::from_utf8(row) else { return false };
     let fields: Vec<_> = row.split(',').collect();
-    let [order, placed_at, customer, sku, quantity, price, currency, region] = fields[..] else { return false };
+    let [order, placed_at, customer, sku, quantity, price, currency, region] = fields[..] else {
+        return false;
+    };
     let amount = quantity.parse::<i64>().ok().zip(price.parse::<i64>().ok());
     order.starts_with("ORD-")
         && placed_at.len() == 20

@@ -95,14 +95,19 @@ mod tests {
     #[test]
     fn short_amounts_have_a_suffix() {
         let money = Money::of("EUR");
-        let short: Vec<_> =
-            [0, 50, 12_300, 99_960, 123_456, 1_000_000, 99_999_900, 123_456_789_000].iter().map(|a| money.short(*a)).collect();
+        let short: Vec<_> = [0, 50, 12_300, 99_960, 123_456, 1_000_000, 99_999_900, 123_456_789_000]
+            .iter()
+            .map(|a| money.short(*a))
+            .collect();
         assert_eq!(short, ["0", "0.5", "123", "1k", "1.2k", "10k", "1M", "1.2B"]);
     }
 
     #[test]
     fn numbers_are_grouped_and_shares_have_one_decimal() {
-        assert_eq!((grouped(0), grouped(999), grouped(1_000), grouped(1_234_567)), ("0".into(), "999".into(), "1,000".into(), "1,234,567".into()));
+        assert_eq!(
+            (grouped(0), grouped(999), grouped(1_000), grouped(1_234_567)),
+            ("0".into(), "999".into(), "1,000".into(), "1,234,567".into())
+        );
         assert_eq!((percent(1, 3), percent(0, 0)), ("33.3 %".into(), "0 %".into()));
     }
 }

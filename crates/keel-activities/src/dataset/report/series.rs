@@ -32,7 +32,8 @@ pub(super) fn points(days: &[Group]) -> Vec<Point> {
     while at <= last {
         let next = if by_month { at.checked_add(1.month()) } else { at.checked_add(1.day()) };
         let mut revenue = 0;
-        while let Some((_, more)) = dates.next_if(|(date, _)| next.as_ref().map_or(true, |next| date < next)) {
+        while let Some((_, more)) = dates.next_if(|(date, _)| next.as_ref().map_or(true, |next| date < next))
+        {
             revenue += more;
         }
         points.push(Point { label: label(at), revenue });

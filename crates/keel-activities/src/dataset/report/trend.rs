@@ -53,7 +53,8 @@ pub(super) fn chart(id: &str, money: &Money, days: &[Group]) -> Markup {
     let scale = Scale { points, top, step };
     let line = line(&scale);
     let floor = HEIGHT - BOTTOM;
-    let area = format!("{line}L{:.1} {floor:.1}L{:.1} {floor:.1}Z", scale.x(scale.points.len() - 1), scale.x(0));
+    let area =
+        format!("{line}L{:.1} {floor:.1}L{:.1} {floor:.1}Z", scale.x(scale.points.len() - 1), scale.x(0));
     html! {
         svg.chart viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-labelledby={ "t-" (id) " d-" (id) } {
             title id={ "t-" (id) } { "Revenue over time" }
