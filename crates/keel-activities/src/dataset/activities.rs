@@ -1,4 +1,5 @@
 //! The activities over datasets: the only place of the pipeline that knows Temporal.
+#![allow(missing_docs, reason = "the associated constants that the macro makes carry no docs")]
 
 use std::sync::Arc;
 

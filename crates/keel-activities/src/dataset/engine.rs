@@ -18,10 +18,8 @@ use super::rejects;
 use super::segment::SegmentError;
 use super::source::Source;
 
-/// Longest time between two looks at the caller's wishes and two heartbeats.
+/// Longest time between two looks at the caller's wishes.
 const BATCH_TIME: Duration = Duration::from_millis(500);
-/// A checkpoint may cost one part in this many of the time.
-const CHECKPOINT_SHARE: u32 = 20;
 const PARTIAL_REJECTS: &str = "rejects.csv";
 
 /// Why a run should end before its time.
@@ -39,6 +37,27 @@ pub trait Control: Sync {
     fn stop(&self) -> Option<Stop>;
     /// A new checkpoint.
     fn heartbeat(&self, heartbeat: Heartbeat);
+}
+
+/// How often checkpoints are made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rhythm {
+    /// Not sooner than this after the last one; zero makes one for every batch.
+    pub(super) every: Duration,
+    /// A checkpoint may cost one part in this many of the time.
+    pub(super) share: u32,
+}
+
+impl Rhythm {
+    /// With a limited rate the batches themselves set the rhythm.
+    fn of(options: &DatasetOptions) -> Self {
+        let limited = options.max_bytes_per_second > 0;
+        Self { every: if limited { Duration::ZERO } else { BATCH_TIME }, share: 20 }
+    }
+
+    fn is_due(&self, last: Instant, cost: Duration) -> bool {
+        last.elapsed() >= self.every.max(cost * self.share)
+    }
 }
 
 /// How a run ended.
@@ -68,10 +87,21 @@ pub fn process(
     resume: Option<Checkpoint>,
     control: &dyn Control,
 ) -> Result<Processed, DatasetError> {
+    process_in(Rhythm::of(options), options, id, resume, control)
+}
+
+/// [`process`] with checkpoints in a chosen rhythm.
+pub(super) fn process_in(
+    rhythm: Rhythm,
+    options: &DatasetOptions,
+    id: &str,
+    resume: Option<Checkpoint>,
+    control: &dyn Control,
+) -> Result<Processed, DatasetError> {
     let layout = Layout::new(&options.data_dir, id)?;
     let source = Source::open(&layout, options.max_row_bytes)?;
     let work = WorkDir::lock(&layout)?;
-    let run = Run { options, layout: &layout, source: &source, work: &work, control };
+    let run = Run { rhythm, options, layout: &layout, source: &source, work: &work, control };
     match run.run(resume) {
         Ok(processed) => {
             work.remove()?;
@@ -88,6 +118,7 @@ pub fn process(
 }
 
 struct Run<'a> {
+    rhythm: Rhythm,
     options: &'a DatasetOptions,
     layout: &'a Layout,
     source: &'a Source,
@@ -153,7 +184,6 @@ impl Run<'_> {
         let pace = Pace::new(self.options, committer.position.bytes);
         let mut kept = committer.position.bytes;
         self.checkpoint(&mut keeper, committer, sums)?;
-        let every = if pace.is_limited() { Duration::ZERO } else { BATCH_TIME };
         let (mut last, mut cost) = (Instant::now(), Duration::ZERO);
         while committer.position.bytes < self.source.len() {
             let start = committer.position.bytes;
@@ -162,7 +192,7 @@ impl Run<'_> {
             Batch::run(self.source.rows(), start..end, BATCH_TIME, &stop, committer, sums)
                 .map_err(|error| self.failed(error, kept))?;
             self.source.check_unchanged(self.layout)?;
-            if last.elapsed() >= every.max(cost * CHECKPOINT_SHARE) {
+            if self.rhythm.is_due(last, cost) {
                 let began = Instant::now();
                 self.checkpoint(&mut keeper, committer, sums)?;
                 kept = committer.position.bytes;

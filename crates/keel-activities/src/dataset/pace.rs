@@ -29,11 +29,6 @@ impl Pace {
         Self { bytes_per_second, batch_bytes: batch_bytes.max(1), first_byte, began: Instant::now() }
     }
 
-    /// Whether there is a limit.
-    pub(super) const fn is_limited(&self) -> bool {
-        self.bytes_per_second > 0
-    }
-
     /// How much to read before [`Pace::wait`].
     pub(super) const fn batch_bytes(&self) -> u64 {
         self.batch_bytes
@@ -41,7 +36,7 @@ impl Pace {
 
     /// Waits until everything before `position` may have been read, or until told to stop.
     pub(super) fn wait(&self, position: u64, stop: &dyn Fn() -> bool) {
-        if !self.is_limited() {
+        if self.bytes_per_second == 0 {
             return;
         }
         let due = position.saturating_sub(self.first_byte) as f64 / self.bytes_per_second as f64;
