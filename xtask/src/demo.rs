@@ -144,7 +144,7 @@ fn files(dir: &Path) -> anyhow::Result<()> {
     }
     found.sort();
     for (path, bytes) in &found {
-        println!("  {:<52} {bytes:>9} bytes", paths::shown(path));
+        println!("  {:<56} {bytes:>9} bytes", paths::shown(path));
     }
     for name in ["aggregates.json", "rejects.csv", "summary.json", "report.html", "manifest.json"] {
         ensure!(

@@ -14,7 +14,7 @@ use crate::wait;
 const CALL: Duration = Duration::from_secs(60);
 const APPROVER: &str = "manager@company.com";
 /// Between a worker's start and its end: short enough to hit a saga, long enough for a dataset to resume at times.
-const LIFE_MS: (u64, u64) = (200, 6_000);
+const LIFE_MS: (u64, u64) = (200, 8_000);
 
 /// What a storm leaves behind.
 pub struct Raged {
