@@ -18,7 +18,6 @@ impl Random {
     }
 
     /// A whole number below `bound`; the bias is far below anything test data could show.
-    #[expect(clippy::cast_possible_truncation, reason = "the product of two 32-bit numbers, shifted by 32")]
     pub(super) const fn below(&mut self, bound: u32) -> u32 {
         (((self.next() >> 32) * bound as u64) >> 32) as u32
     }
