@@ -53,8 +53,11 @@ pub(super) struct Rhythm {
 impl Rhythm {
     /// With a limited rate the batches themselves set the rhythm.
     fn of(options: &DatasetOptions) -> Self {
-        let limited = options.max_bytes_per_second > 0;
-        Self { every: if limited { Duration::ZERO } else { CHECKPOINT_EVERY }, share: 20 }
+        match options.max_bytes_per_second {
+            0 => Self { every: CHECKPOINT_EVERY, share: 20 },
+            // There is time to spare.
+            _ => Self { every: Duration::ZERO, share: 4 },
+        }
     }
 
     fn is_due(&self, last: Instant, cost: Duration) -> bool {
