@@ -4,6 +4,8 @@
 //! Ninety days, six regions, two hundred SKUs, twenty thousand customers of whom few buy much, four currencies of which
 //! one rules. The stated share of rows is bad, exactly, and goes through every kind of badness in turn.
 
+// Named, so that the benchmark of the pipeline can include this file from its place.
+#[path = "generate/random.rs"]
 mod random;
 
 use std::io::{self, Write};
@@ -13,7 +15,7 @@ use random::Random;
 const REGIONS: [&str; 6] = ["eu-central", "eu-west", "eu-north", "us-east", "us-west", "ap-south"];
 const SKUS: u32 = 200;
 const CUSTOMERS: u32 = 20_000;
-const DAYS: u64 = 90;
+const DAYS: usize = 90;
 const DAY_SECONDS: u64 = 86_400;
 const FLUSH: usize = 256 << 10;
 
@@ -94,21 +96,52 @@ struct Generator {
     currency: &'static str,
     /// `YYYY-MM-DDTHH:MM:SSZ`
     placed_at: [u8; 20],
-    day: u64,
+    calendar: Vec<Day>,
+    /// Index of the day in the calendar.
+    day: usize,
     next_flaw: usize,
+}
+
+/// A day of the calendar; it gets the share of the orders that `start..end` is of the whole.
+#[derive(Clone, Copy)]
+struct Day {
+    start: u64,
+    end: u64,
+    month: u64,
+    day: u64,
+}
+
+/// [`DAYS`] days from 2026-01-01, a Thursday: quiet weekends, growing business, and days that differ.
+fn calendar(random: &mut Random) -> Vec<Day> {
+    let mut days = Vec::new();
+    let mut end = 0;
+    for (month, length) in (1..).zip([31, 28, 31, 30]) {
+        for day in 1..=length {
+            let index = days.len() as u64;
+            let weekday = [100, 104, 62, 55, 96, 98, 101][days.len() % 7];
+            let weight = weekday * (300 + index) * (92 + u64::from(random.below(17))) * 1_000;
+            days.push(Day { start: end, end: end + weight, month, day });
+            end += weight;
+        }
+    }
+    days.truncate(DAYS);
+    days
 }
 
 impl Generator {
     fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let calendar = calendar(&mut random);
         Self {
-            random: Random::new(seed),
+            random,
             order: 0,
             lines_left: 0,
             customer: 0,
             region: REGIONS[0],
             currency: "EUR",
             placed_at: *b"2026-01-01T00:00:00Z",
-            day: u64::MAX,
+            calendar,
+            day: 0,
             next_flaw: 0,
         }
     }
@@ -141,26 +174,20 @@ impl Generator {
             2..=4 => "USD",
             _ => "EUR",
         };
-        let second = u128::from(row) * u128::from(DAYS * DAY_SECONDS) / u128::from(rows);
-        self.set_time(u64::try_from(second).unwrap_or(0));
+        self.set_time(row, rows);
     }
 
-    /// `second` counts from 2026-01-01T00:00:00Z; the year has no leap day.
-    fn set_time(&mut self, second: u64) {
-        if second / DAY_SECONDS != self.day {
-            self.day = second / DAY_SECONDS;
-            let (mut month, mut day) = (1, self.day);
-            for length in [31, 28, 31, 30] {
-                if day < length {
-                    break;
-                }
-                day -= length;
-                month += 1;
-            }
-            two_digits(&mut self.placed_at[5..7], month);
-            two_digits(&mut self.placed_at[8..10], day + 1);
+    /// Time passes evenly through the weight of the days, so that busy days get more orders.
+    fn set_time(&mut self, row: u64, rows: u64) {
+        let total = u128::from(self.calendar[self.calendar.len() - 1].end);
+        let at = u64::try_from(u128::from(row) * total / u128::from(rows.max(1))).unwrap_or(0);
+        while at >= self.calendar[self.day].end {
+            self.day += 1;
         }
-        let second = second % DAY_SECONDS;
+        let Day { start, end, month, day } = self.calendar[self.day];
+        let second = (at - start) * DAY_SECONDS / (end - start);
+        two_digits(&mut self.placed_at[5..7], month);
+        two_digits(&mut self.placed_at[8..10], day);
         two_digits(&mut self.placed_at[11..13], second / 3600);
         two_digits(&mut self.placed_at[14..16], second / 60 % 60);
         two_digits(&mut self.placed_at[17..19], second % 60);
@@ -283,4 +310,5 @@ fn number(out: &mut Vec<u8>, mut value: u64, width: usize) {
 }
 
 #[cfg(test)]
+#[path = "generate/tests.rs"]
 mod tests;

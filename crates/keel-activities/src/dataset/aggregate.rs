@@ -9,7 +9,7 @@ use std::fmt;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 
-use super::key::{Field, SHORT, pack, unpack};
+use super::key::{Field, Key, SHORT, pack};
 use super::row::OrderLine;
 
 /// Sums over some rows.
@@ -99,9 +99,9 @@ impl Groups {
     }
 
     /// Every key with its sums, in no order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (String, Sums)> + '_ {
-        let short = self.short.iter().map(|(key, sums)| (unpack(*key), *sums));
-        short.chain(self.long.iter().map(|(key, sums)| (String::from(key.as_ref()), *sums)))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Key<'_>, Sums)> {
+        let short = self.short.iter().map(|(key, sums)| (Key::unpack(*key), *sums));
+        short.chain(self.long.iter().map(|(key, sums)| (Key::Long(key), *sums)))
     }
 
     /// Adds everything of `other`; returns how many keys are new.

@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use super::aggregate::Aggregates;
 use super::segment::{RowFile, SegmentError, SegmentOutcome, SegmentReader};
 
 /// Bytes of a segment. Small enough for a core's own cache, large enough that nothing around it counts.
-pub(super) const SEGMENT: u64 = 256 << 10;
+pub(super) const SEGMENT: u64 = 128 << 10;
 /// Bytes of rejected rows that may wait for an earlier segment.
 const WAITING: usize = 4 << 20;
 /// A thread that waits for its turn looks this often whether the others still live.
@@ -27,6 +28,12 @@ pub(super) enum BatchError {
     Rejects(io::Error),
     /// The caller asked to stop; the sums are of no use any more.
     Stopped,
+}
+
+impl BatchError {
+    const fn is_stop(&self) -> bool {
+        matches!(self, Self::Stopped)
+    }
 }
 
 /// Where a run stands: everything before `bytes` is counted and its bad rows are written.
@@ -114,15 +121,11 @@ impl<'a> Batch<'a> {
             [one] => batch.work(one)?,
             many => std::thread::scope(|scope| {
                 let threads: Vec<_> = many.iter_mut().map(|sums| scope.spawn(|| batch.work(sums))).collect();
-                let results = threads.into_iter().map(|thread| match thread.join() {
-                    Ok(result) => result,
-                    Err(panic) => std::panic::resume_unwind(panic),
-                });
+                let results: Vec<_> = threads.into_iter().map(joined).collect();
                 // The first real error counts, not the stop it caused elsewhere.
-                results.fold(Ok(()), |first, result| match (first, result) {
-                    (Err(BatchError::Stopped) | Ok(()), Err(error)) => Err(error),
-                    (first, _) => first,
-                })
+                let real = |result: &Result<(), BatchError>| matches!(result, Err(error) if !error.is_stop());
+                let first = results.iter().position(real).or_else(|| results.iter().position(Result::is_err));
+                first.and_then(|index| results.into_iter().nth(index)).unwrap_or(Ok(()))
             })?,
         }
         let mut committer = batch.lock();
@@ -174,6 +177,11 @@ impl<'a> Batch<'a> {
     fn lock(&self) -> MutexGuard<'_, &'a mut Committer> {
         self.committer.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The result of a thread; its panic goes on here.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Tells the other threads when one gives up, even by a panic.

@@ -183,8 +183,8 @@ fn spills(work: &WorkDir) -> Result<Vec<(u64, String)>, DatasetError> {
 
 /// Two lines of JSON, and the SHA-256 of everything before as the third.
 fn write_spill(path: &std::path::Path, head: &SpillHead, sums: &[Aggregates]) -> io::Result<String> {
-    let out = Hashing { out: BufWriter::with_capacity(64 << 10, File::create(path)?), hash: Sha256::new() };
-    let mut out = BufWriter::with_capacity(16 << 10, out);
+    let out = Hashing { out: File::create(path)?, hash: Sha256::new() };
+    let mut out = BufWriter::with_capacity(64 << 10, out);
     serde_json::to_writer(&mut out, head)?;
     out.write_all(b"\n")?;
     serde_json::to_writer(&mut out, sums)?;
@@ -192,7 +192,7 @@ fn write_spill(path: &std::path::Path, head: &SpillHead, sums: &[Aggregates]) ->
     let Hashing { mut out, hash } = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     let sha256 = hex(&hash.finalize());
     out.write_all(sha256.as_bytes())?;
-    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    out.sync_all()?;
     Ok(sha256)
 }
 

@@ -20,6 +20,8 @@ use super::source::Source;
 
 /// Longest time between two looks at the caller's wishes.
 const BATCH_TIME: Duration = Duration::from_millis(500);
+/// With an unlimited rate, checkpoints are not made more often than this.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 const PARTIAL_REJECTS: &str = "rejects.csv";
 
 /// Why a run should end before its time.
@@ -51,8 +53,11 @@ pub(super) struct Rhythm {
 impl Rhythm {
     /// With a limited rate the batches themselves set the rhythm.
     fn of(options: &DatasetOptions) -> Self {
-        let limited = options.max_bytes_per_second > 0;
-        Self { every: if limited { Duration::ZERO } else { BATCH_TIME }, share: 20 }
+        match options.max_bytes_per_second {
+            0 => Self { every: CHECKPOINT_EVERY, share: 20 },
+            // There is time to spare.
+            _ => Self { every: Duration::ZERO, share: 4 },
+        }
     }
 
     fn is_due(&self, last: Instant, cost: Duration) -> bool {

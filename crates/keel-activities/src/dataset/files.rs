@@ -116,24 +116,30 @@ impl WorkDir {
     }
 }
 
-/// Writes a file so that its name shows either the old content or all of the new.
-pub(super) fn write_atomically(
+/// Writes a file and brings it to the disk.
+pub(super) fn write_synced(
     path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<(), DatasetError> {
-    let parent = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(DatasetError::io("create", parent))?;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".tmp");
-    let partial = parent.join(name);
-    let written = File::create(&partial).and_then(|file| {
+    let written = File::create(path).and_then(|file| {
         let mut out = BufWriter::with_capacity(64 << 10, file);
         write(&mut out)?;
         out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
     });
-    written.map_err(DatasetError::io("write", &partial))?;
-    fs::rename(&partial, path).map_err(DatasetError::io("write", path))?;
-    sync_dir(parent)
+    written.map_err(DatasetError::io("write", path))
+}
+
+/// Writes a file so that its name shows either the old content or all of the new.
+pub(super) fn write_atomically(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> Result<(), DatasetError> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".tmp");
+    let partial = PathBuf::from(partial);
+    create_parent(path)?;
+    write_synced(&partial, write)?;
+    publish(&[(&partial, path)])
 }
 
 /// Writes `value` as one line of JSON, as [`write_atomically`] does.
@@ -144,12 +150,20 @@ pub(super) fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(
     })
 }
 
-/// Moves a finished file to its place, across directories of one file system.
-pub(super) fn publish(from: &Path, to: &Path) -> Result<(), DatasetError> {
-    let parent = to.parent().unwrap_or(Path::new("."));
+/// Moves finished files to their places in one directory of the same file system.
+pub(super) fn publish(moves: &[(&Path, &Path)]) -> Result<(), DatasetError> {
+    let Some((_, to)) = moves.first() else { return Ok(()) };
+    let parent = create_parent(to)?;
+    for (from, to) in moves {
+        fs::rename(from, to).map_err(DatasetError::io("write", to))?;
+    }
+    File::open(parent).and_then(|dir| dir.sync_all()).map_err(DatasetError::io("write", parent))
+}
+
+fn create_parent(path: &Path) -> Result<&Path, DatasetError> {
+    let parent = path.parent().unwrap_or(path);
     fs::create_dir_all(parent).map_err(DatasetError::io("create", parent))?;
-    fs::rename(from, to).map_err(DatasetError::io("write", to))?;
-    sync_dir(parent)
+    Ok(parent)
 }
 
 /// Removes a file that may not be there.
@@ -158,10 +172,6 @@ pub(super) fn remove_if_there(path: &Path) -> Result<(), DatasetError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DatasetError::io("remove", path)(error)),
         _ => Ok(()),
     }
-}
-
-fn sync_dir(path: &Path) -> Result<(), DatasetError> {
-    File::open(path).and_then(|dir| dir.sync_all()).map_err(DatasetError::io("write", path))
 }
 
 /// Bytes as lower-case hexadecimal digits.

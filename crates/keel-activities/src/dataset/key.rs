@@ -1,7 +1,5 @@
 //! Grouping keys: a field of a row, and the same field packed into one integer when it is short.
 
-use std::borrow::Cow;
-
 /// Longest field that fits into a [`u128`] beside its length.
 pub(super) const SHORT: usize = 15;
 
@@ -64,13 +62,28 @@ pub(super) fn pack(text: &str) -> u128 {
     Field::new(text.as_bytes(), 0, text.len()).packed()
 }
 
-/// The text that was packed. Keys come from validated rows, so the text is UTF-8.
-pub(super) fn unpack(key: u128) -> String {
-    let bytes = key.to_le_bytes();
-    let len = usize::from(bytes[15]).min(SHORT);
-    match String::from_utf8_lossy(&bytes[..len]) {
-        Cow::Borrowed(text) => text.to_owned(),
-        Cow::Owned(text) => text,
+/// A key that was stored, as text again. Nothing is allocated for a short one.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Key<'a> {
+    Short([u8; 16]),
+    Long(&'a str),
+}
+
+impl Key<'_> {
+    pub(super) const fn unpack(packed: u128) -> Self {
+        Self::Short(packed.to_le_bytes())
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Short(bytes) => &bytes[..usize::from(bytes[SHORT]).min(SHORT)],
+            Self::Long(text) => text.as_bytes(),
+        }
+    }
+
+    /// The text; keys come from rows that were checked to be UTF-8.
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(self.bytes()).unwrap_or_default()
     }
 }
 
@@ -78,7 +91,7 @@ pub(super) fn unpack(key: u128) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Field, SHORT, pack, unpack};
+    use super::{Field, Key, SHORT, pack};
 
     proptest! {
         #[test]
@@ -87,7 +100,8 @@ mod tests {
             let buffer = format!("{before}{text}{after}");
             let field = Field::new(buffer.as_bytes(), before.len(), before.len() + text.len());
             prop_assert_eq!(field.packed(), pack(&text));
-            prop_assert_eq!(unpack(field.packed()), text);
+            let unpacked = Key::unpack(field.packed());
+            prop_assert_eq!(unpacked.text(), text);
         }
     }
 }

@@ -1,11 +1,14 @@
 //! `aggregates.json`: the sums in a form for other programs, sorted, the same for the same input.
 
+mod sorted;
+
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::aggregate::{Aggregates, CurrencySums, Groups, Sums};
+use self::sorted::Sorted;
+use super::aggregate::Aggregates;
 use super::batch::Position;
 use super::error::DatasetError;
 use super::files::{self, Layout, WorkDir};
@@ -24,7 +27,7 @@ pub const MANIFEST: &str = "manifest.json";
 /// Version of the form of all result files.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// The whole of `aggregates.json`.
+/// The whole of `aggregates.json`, as it is read back; `sorted` writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DatasetAggregates {
@@ -86,12 +89,6 @@ pub struct Group {
     pub rows: u64,
 }
 
-impl From<Sums> for Figures {
-    fn from(sums: Sums) -> Self {
-        Self { revenue_minor: sums.revenue, quantity: sums.quantity, rows: sums.rows }
-    }
-}
-
 /// Puts both results of *process* in their place. Results of later steps that no longer belong to them are removed.
 pub(super) fn publish(
     layout: &Layout,
@@ -101,24 +98,19 @@ pub(super) fn publish(
     sums: &Aggregates,
     partial_rejects: &str,
 ) -> Result<(), DatasetError> {
-    let aggregates = DatasetAggregates {
-        schema_version: SCHEMA_VERSION,
-        dataset_id: source.id.clone(),
-        bytes: source.len(),
-        rows_accepted: position.rows_accepted,
-        rows_rejected: position.rows_rejected,
-        currencies: currencies(sums),
-    };
     let built = work.file(AGGREGATES);
-    files::write_json(&built, &aggregates)?;
+    let sorted = Sorted::new(source, position, sums);
+    files::write_synced(&built, |out| {
+        serde_json::to_writer(&mut *out, &sorted)?;
+        out.write_all(b"\n")
+    })?;
     let place = layout.result(AGGREGATES);
     if !same_content(&built, &place) {
         for later in [MANIFEST, REPORT, SUMMARY] {
             files::remove_if_there(&layout.result(later))?;
         }
     }
-    files::publish(&work.file(partial_rejects), &layout.result(REJECTS))?;
-    files::publish(&built, &place)
+    files::publish(&[(&work.file(partial_rejects), &layout.result(REJECTS)), (&built, &place)])
 }
 
 /// Reads `aggregates.json` back.
@@ -131,30 +123,6 @@ pub(super) fn read(layout: &Layout) -> Result<DatasetAggregates, DatasetError> {
         bytes => bytes.map_err(DatasetError::io("read", &path))?,
     };
     serde_json::from_slice(&bytes).map_err(|source| DatasetError::BadResult { id, path, source })
-}
-
-fn currencies(sums: &Aggregates) -> Vec<CurrencyAggregates> {
-    let mut all: Vec<_> = sums.currencies().iter().map(currency).collect();
-    all.sort_by(|a, b| a.currency.cmp(&b.currency));
-    all
-}
-
-fn currency(sums: &CurrencySums) -> CurrencyAggregates {
-    let [days, regions, skus, customers] = sums.groups.each_ref().map(groups);
-    let currency = String::from_utf8_lossy(&sums.code).into_owned();
-    CurrencyAggregates { currency, total: sums.total.into(), days, regions, skus, customers }
-}
-
-fn groups(groups: &Groups) -> Vec<Group> {
-    let group = |(key, sums): (String, Sums)| Group {
-        key,
-        revenue_minor: sums.revenue,
-        quantity: sums.quantity,
-        rows: sums.rows,
-    };
-    let mut all: Vec<_> = groups.iter().map(group).collect();
-    all.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-    all
 }
 
 fn same_content(a: &std::path::Path, b: &std::path::Path) -> bool {

@@ -21,7 +21,7 @@ impl SegmentRejects {
     /// Notes a bad row.
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "a segment has at most 256 Ki rows of at most 500 bytes of text"
+        reason = "a segment has at most 128 Ki rows of at most 500 bytes of text"
     )]
     pub(super) fn push(&mut self, line: u64, reason: Reason, row: &[u8]) {
         // Writing to a Vec cannot fail.

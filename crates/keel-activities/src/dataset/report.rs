@@ -20,7 +20,7 @@ const STYLE: &str = include_str!("report/style.css");
 /// Currencies with charts of their own; the others are only in the overview.
 const SECTIONS: usize = 8;
 const BARS: usize = 12;
-const PRODUCTS: usize = 15;
+const TALL_BARS: usize = 15;
 
 /// The page.
 pub(super) fn render(summary: &Summary) -> Markup {
@@ -69,9 +69,6 @@ fn overview(summary: &Summary) -> Markup {
     let rows = summary.rows_accepted + summary.rows_rejected;
     html! {
         section.tiles aria-label="Overview" {
-            @if let [currency] = &summary.currencies[..] {
-                (tile("Revenue", &Money::of(&currency.currency).long(currency.total.revenue_minor), ""))
-            }
             (tile("Order lines", &grouped(summary.rows_accepted.into()), "accepted"))
             (tile("Rejected", &grouped(summary.rows_rejected.into()), &format!("{} of all rows, see rejects.csv", percent(summary.rows_rejected.into(), rows.into()))))
             (tile("Input", &size(summary.bytes), ""))
@@ -126,22 +123,26 @@ fn section(currency: &CurrencySummary) -> Markup {
     let money = Money::of(code);
     let total = currency.total;
     let regions = &currency.regions[..currency.regions.len().min(BARS)];
-    let products = &currency.products[..currency.products.len().min(PRODUCTS)];
+    let products = &currency.products[..currency.products.len().min(TALL_BARS)];
+    let customers = &currency.top_customers[..currency.top_customers.len().min(TALL_BARS)];
     html! {
         section.currency aria-labelledby={ "c-" (code) } {
             h2.divider id={ "c-" (code) } { (code) " " span.muted { (money::name(code)) } }
             div.tiles {
-                (tile("Revenue", &money.long(total.revenue_minor), ""))
+                (tile(&format!("Revenue, {code}"), &money.amount(total.revenue_minor), ""))
                 (tile("Pieces", &grouped(total.quantity.into()), ""))
                 (tile("Customers", &grouped(currency.customer_count as u128), ""))
                 (tile("Products", &grouped(currency.product_count as u128), ""))
             }
             (card("Revenue per day", "Day", &money, &currency.days, trend::chart(code, &money, &currency.days)))
+            (card("Revenue by region", "Region", &money, &currency.regions,
+                bars::chart(&format!("{code}-region"), "Revenue by region", bars::FULL, &money, regions)))
             div.columns {
-                (card("Revenue by region", "Region", &money, &currency.regions, bars::chart(&format!("{code}-region"), "Revenue by region", &money, regions)))
-                (card("Best selling products", "SKU", &money, products, bars::chart(&format!("{code}-product"), "Best selling products by revenue", &money, products)))
+                (card("Best selling products", "SKU", &money, products,
+                    bars::chart(&format!("{code}-product"), "Products with the highest revenue", bars::HALF, &money, products)))
+                (card("Top customers", "Customer", &money, &currency.top_customers,
+                    bars::chart(&format!("{code}-customer"), "Customers with the highest revenue", bars::HALF, &money, customers)))
             }
-            (card("Top customers", "Customer", &money, &currency.top_customers, bars::chart(&format!("{code}-customer"), "Customers with the highest revenue", &money, &currency.top_customers)))
         }
     }
 }

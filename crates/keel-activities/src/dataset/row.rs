@@ -80,11 +80,12 @@ pub(super) struct RowParser {
 struct Values {
     day: DayCache,
     currency: [u8; 3],
+    currencies: Vec<[u8; 3]>,
 }
 
 impl RowParser {
     pub(super) fn new(columns: &Columns) -> Self {
-        let values = Values { day: DayCache::default(), currency: *b"EUR" };
+        let values = Values { day: DayCache::default(), currency: *b"EUR", currencies: Vec::new() };
         Self { columns: columns.clone(), splitter: Splitter::new(columns.count), values }
     }
 
@@ -133,13 +134,15 @@ impl Values {
         Ok(OrderLine { day: placed_at.first(DATE), customer, sku, region, currency, quantity, amount })
     }
 
-    /// A code of the ISO 4217 list; the last good one is remembered.
+    /// A code of the ISO 4217 list. The last good one is remembered, and so are the few others a file has.
     #[inline]
     fn currency(&mut self, code: &[u8]) -> Option<[u8; 3]> {
         let code = *code.first_chunk::<3>().filter(|_| code.len() == 3)?;
         if code != self.currency {
-            let text = std::str::from_utf8(&code).ok()?;
-            iso_currency::Currency::from_code(text)?;
+            if !self.currencies.contains(&code) {
+                iso_currency::Currency::from_code(std::str::from_utf8(&code).ok()?)?;
+                self.currencies.push(code);
+            }
             self.currency = code;
         }
         Some(code)

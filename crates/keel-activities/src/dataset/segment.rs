@@ -14,7 +14,7 @@ use super::rejects::SegmentRejects;
 use super::row::{Reason, RowParser, Traits};
 
 /// Bytes read past a segment at first; the last row usually ends there.
-const TAIL: usize = 4 << 10;
+const TAIL: usize = 1 << 10;
 /// Bytes read at once when it does not.
 const MORE: usize = 64 << 10;
 

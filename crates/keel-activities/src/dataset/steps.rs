@@ -1,5 +1,7 @@
 //! The five steps of a task. Each may be repeated, alone or after a crash, and leaves the same files.
 
+use std::io::Write;
+
 use keel_types::progress::Step;
 
 use super::aggregate::Aggregates;

@@ -29,7 +29,11 @@ impl<'de> Deserialize<'de> for Sums {
 
 impl Serialize for Groups {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.iter())
+        let mut map = serializer.serialize_map(Some(self.len()))?;
+        for (key, sums) in self.iter() {
+            map.serialize_entry(key.text(), &sums)?;
+        }
+        map.end()
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) fn chart(id: &str, money: &Money, days: &[Group]) -> Markup {
             desc id={ "d-" (id) } { (description) }
             defs {
                 linearGradient id={ "g-" (id) } x1="0" y1="0" x2="0" y2="1" {
-                    stop.from offset="0"; stop.to offset="1";
+                    stop.from offset="0" {} stop.to offset="1" {}
                 }
             }
             (grid(&scale, money))
