@@ -21,7 +21,7 @@ use super::source::Source;
 /// Longest time between two looks at the caller's wishes.
 const BATCH_TIME: Duration = Duration::from_millis(500);
 /// With an unlimited rate, checkpoints are not made more often than this.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(250);
 const PARTIAL_REJECTS: &str = "rejects.csv";
 
 /// Why a run should end before its time.
