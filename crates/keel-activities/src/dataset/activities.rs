@@ -76,7 +76,7 @@ impl DatasetActivities {
 impl DatasetActivities {
     /// One step of a task over the dataset that carries the task's id; answers with one line for people.
     ///
-    /// Every step may be repeated. `process` and `complete` read the whole input: they heartbeat about once a
+    /// Every step may be repeated. `process` and `complete` read the whole input: they heartbeat several times a
     /// second, so a heartbeat timeout of 10 s or more fits. Faults (`DATASET_IO`, `DATASET_BUSY`) may be retried.
     #[activity(definition = keel_types::activity::ProcessStep)]
     pub async fn process_step(
@@ -93,7 +93,7 @@ impl DatasetActivities {
     /// Rejects or counts every row of a dataset; answers with the number of good rows in the sentence of the wire
     /// contract.
     ///
-    /// It heartbeats its checkpoint about once a second and goes on from it when it is retried. A cancellation
+    /// It heartbeats its checkpoint several times a second and goes on from it when it is retried. A cancellation
     /// removes the partial output and is reported as such.
     #[activity(definition = keel_types::activity::ProcessLargeDataset)]
     pub async fn process_large_dataset(

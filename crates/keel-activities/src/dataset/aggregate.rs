@@ -140,8 +140,9 @@ pub(super) struct CurrencySums {
     pub(super) groups: [Groups; 4],
 }
 
-/// The sums of everything one thread has seen.
+/// The sums of everything one thread has seen. Those of two threads stand side by side, and must not share a cache line.
 #[derive(Clone, Debug)]
+#[repr(align(128))]
 pub(super) struct Aggregates {
     /// Most keys of one dimension over all currencies.
     limit: usize,

@@ -21,7 +21,7 @@ use super::source::Source;
 /// Longest time between two looks at the caller's wishes.
 const BATCH_TIME: Duration = Duration::from_millis(500);
 /// With an unlimited rate, checkpoints are not made more often than this.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+const CHECKPOINT_EVERY: Duration = Duration::from_millis(250);
 const PARTIAL_REJECTS: &str = "rejects.csv";
 
 /// Why a run should end before its time.
@@ -188,6 +188,7 @@ impl Run<'_> {
         let mut keeper = Keeper::new(self.source.identity.clone(), self.work)?;
         let pace = Pace::new(self.options, committer.position.bytes);
         let mut kept = committer.position.bytes;
+        // Nothing is new yet, so nothing has to reach the disk before this one.
         self.checkpoint(&mut keeper, committer, sums)?;
         let (mut last, mut cost) = (Instant::now(), Duration::ZERO);
         while committer.position.bytes < self.source.len() {
@@ -197,8 +198,10 @@ impl Run<'_> {
             Batch::run(self.source.rows(), start..end, BATCH_TIME, &stop, committer, sums)
                 .map_err(|error| self.failed(error, kept))?;
             self.source.check_unchanged(self.layout)?;
-            if self.rhythm.is_due(last, cost) {
+            // Behind the last row the results come next; they are as good as a checkpoint.
+            if committer.position.bytes < self.source.len() && self.rhythm.is_due(last, cost) {
                 let began = Instant::now();
+                self.flush(committer)?;
                 self.checkpoint(&mut keeper, committer, sums)?;
                 kept = committer.position.bytes;
                 (last, cost) = (Instant::now(), began.elapsed());
@@ -211,10 +214,9 @@ impl Run<'_> {
     fn checkpoint(
         &self,
         keeper: &mut Keeper,
-        committer: &mut Committer,
+        committer: &Committer,
         sums: &[Aggregates],
     ) -> Result<(), DatasetError> {
-        self.flush(committer)?;
         let position = committer.position;
         let checkpoint = keeper.make(self.work, position, sums)?;
         let progress = DatasetProgress {
