@@ -11,6 +11,7 @@ pub mod dataset;
 pub mod decision;
 pub mod failure;
 pub mod input;
+pub mod money;
 pub mod names;
 pub mod order;
 pub mod progress;

@@ -70,10 +70,29 @@ impl Settings for WorkerSettings {
             self.courier.problems("courier"),
             self.dataset.problems(),
             self.log.problems(),
+            self.between_sections(),
         ]
         .concat()
     }
 }
+
+impl WorkerSettings {
+    /// Mistakes that only two sections together make.
+    fn between_sections(&self) -> Vec<String> {
+        let (timeout, interval) = (self.task.heartbeat_timeout, self.worker.heartbeat_interval);
+        if timeout < interval * HEARTBEATS_PER_TIMEOUT {
+            return vec![format!(
+                "task.heartbeat_timeout: {timeout:?} holds fewer than {HEARTBEATS_PER_TIMEOUT} times \
+                 worker.heartbeat_interval ({interval:?}); on a busy machine attempts that live would be ended, make \
+                 it longer"
+            )];
+        }
+        Vec::new()
+    }
+}
+
+/// A heartbeat may come late; only several missing ones mean that an attempt is dead.
+const HEARTBEATS_PER_TIMEOUT: u32 = 3;
 
 /// Section `[worker]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,7 +228,10 @@ mod tests {
                 .split("\n## ")
                 .find(|part| part.lines().next().unwrap_or_default().contains(&format!("[{section}]")))
                 .unwrap_or_else(|| panic!("docs/configuration.md has no section [{section}]"));
-            assert!(part.contains(&format!("`{key}`")), "docs/configuration.md does not explain {section}.{key}");
+            assert!(
+                part.contains(&format!("`{key}`")),
+                "docs/configuration.md does not explain {section}.{key}"
+            );
         }
     }
 
@@ -218,13 +240,15 @@ mod tests {
         let settings = WorkerSettings {
             worker: WorkerOptions {
                 graceful_shutdown: Duration::from_secs(30),
+                heartbeat_interval: Duration::from_secs(60),
                 max_concurrent_workflows: 1,
                 ..WorkerOptions::default()
             },
             ..WorkerSettings::default()
         };
         let problems = settings.problems();
-        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert_eq!(problems.len(), 3, "{problems:?}");
+        assert!(problems[2].starts_with("task.heartbeat_timeout: 30s holds fewer than 3"), "{problems:?}");
         assert!(problems[1].starts_with("worker.shutdown_deadline: not longer than"), "{problems:?}");
     }
 }

@@ -6,6 +6,7 @@ use keel_types::activity::OpenedOrder;
 use keel_types::decision::{
     ApprovalRule, DecideRequest, Decision, IgnoredDecision, MAX_IGNORED_KEPT, Verdict,
 };
+use keel_types::money;
 use keel_types::order::excerpt;
 use keel_types::progress::iso;
 use keel_types::state::{OrderFailure, OrderState, OrderStatus, SagaStep};
@@ -152,7 +153,7 @@ impl Desk {
         let state = &self.state;
         let mut text = format!("**Order {}** is **{}**", state.order_id, state.status);
         if let (Some(total), Some(currency)) = (state.total_minor, &state.currency) {
-            text += &format!(", {total} minor units {currency}");
+            text += &format!(", {}", money::plain(total, currency));
         }
         if let Some(customer) = &state.customer_id {
             text += &format!(", for {customer}");

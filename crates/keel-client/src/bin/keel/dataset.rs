@@ -218,7 +218,7 @@ fn headline_lines(headline: &Map<String, Value>) -> Vec<String> {
         let code = currency["currency"].as_str().unwrap_or_default();
         if let (Some(revenue), Some(rows)) = (number("/total/revenueMinor"), number("/total/rows")) {
             let rows = show::grouped(rows.unsigned_abs());
-            lines.push(format!("  revenue: {} in {rows} rows", show::money(revenue, code)));
+            lines.push(format!("  revenue: {} in {rows} rows", keel_types::money::plain(revenue, code)));
         }
     }
     lines

@@ -1,21 +1,10 @@
-//! Text for people: states, money, tables.
+//! Text for people: states, tables.
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use keel_client::{OrderRow, OrderView, Outcome, RunInfo};
+use keel_types::money;
 use keel_types::state::OrderState;
-
-/// An amount in minor units with its currency, such as `25.00 EUR`.
-pub(crate) fn money(minor: i64, currency: &str) -> String {
-    let exponent = iso_currency::Currency::from_code(currency).and_then(iso_currency::Currency::exponent);
-    let Some(digits @ 1..) = exponent.map(usize::from) else {
-        return format!("{minor} {currency}");
-    };
-    let sign = if minor < 0 { "-" } else { "" };
-    let text = format!("{:0>width$}", minor.unsigned_abs(), width = digits + 1);
-    let (whole, part) = text.split_at(text.len() - digits);
-    format!("{sign}{whole}.{part} {currency}")
-}
 
 /// A number with its thousands apart.
 pub(crate) fn grouped(number: u64) -> String {
@@ -63,7 +52,8 @@ fn state_rows(state: &OrderState, rows: &mut Vec<(&'static str, String)>) {
     let steps = |steps: &[keel_types::state::SagaStep]| {
         (!steps.is_empty()).then(|| steps.iter().map(|step| step.as_str()).collect::<Vec<_>>().join(", "))
     };
-    let total = state.total_minor.zip(state.currency.as_deref()).map(|(minor, code)| money(minor, code));
+    let total =
+        state.total_minor.zip(state.currency.as_deref()).map(|(minor, code)| money::plain(minor, code));
     let failure = state.failure.as_ref().map(|failure| match failure.kind {
         Some(kind) => format!("{kind}: {}", failure.message),
         None => failure.message.clone(),
@@ -141,16 +131,11 @@ pub(crate) fn orders(rows: &[OrderRow]) -> String {
 mod tests {
     use keel_types::state::{OrderState, OrderStatus};
 
-    use super::{grouped, money, state};
+    use super::{grouped, state};
 
     #[test]
-    fn money_has_the_digits_of_its_currency() {
-        assert_eq!(money(2500, "EUR"), "25.00 EUR");
-        assert_eq!(money(5, "EUR"), "0.05 EUR");
-        assert_eq!(money(-1234, "USD"), "-12.34 USD");
-        assert_eq!(money(2500, "JPY"), "2500 JPY");
-        assert_eq!(money(2500, "???"), "2500 ???");
-        assert_eq!((grouped(7), grouped(1234567)), ("7".to_owned(), "1,234,567".to_owned()));
+    fn thousands_stand_apart() {
+        assert_eq!((grouped(7), grouped(1_234_567)), ("7".to_owned(), "1,234,567".to_owned()));
     }
 
     #[test]
