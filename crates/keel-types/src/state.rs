@@ -173,7 +173,7 @@ pub struct OrderState {
     /// Fulfilment steps that are done.
     #[serde(default)]
     pub completed_steps: Vec<SagaStep>,
-    /// Fulfilment steps that were undone.
+    /// Fulfilment steps that were undone, or made sure not to happen any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub compensated_steps: Vec<SagaStep>,
     /// Decisions without effect, at most [`crate::decision::MAX_IGNORED_KEPT`] of them.

@@ -21,6 +21,15 @@ pub(crate) async fn store(settings: &WorkerSettings) -> Result<Arc<dyn Store>, W
     store::connect(&settings.store).await.map_err(WorkerError::Store)
 }
 
+/// Makes the folders of the data directory, which proves that it can be written.
+pub(crate) fn data_dir(settings: &WorkerSettings) -> Result<(), WorkerError> {
+    for folder in ["datasets", "results", "work"] {
+        let path = settings.dataset.data_dir.join(folder);
+        std::fs::create_dir_all(&path).map_err(|source| WorkerError::DataDir { path, source })?;
+    }
+    Ok(())
+}
+
 /// The worker, ready to poll. `stopping` is tripped when the process is asked to end.
 pub(crate) fn worker(
     settings: &WorkerSettings,

@@ -18,6 +18,15 @@ pub enum WorkerError {
     /// A provider's client cannot be made.
     #[error("the client of a provider cannot be made")]
     Provider(#[source] keel_activities::provider::BuildError),
+    /// The data directory cannot be written.
+    #[error("cannot write under {path}; check dataset.data_dir, its permissions and the disk")]
+    DataDir {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
     /// The SDK refuses the worker's options.
     #[error("the worker cannot be made")]
     Create(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -36,6 +36,7 @@ struct Prepared {
 }
 
 async fn prepare(settings: &WorkerSettings) -> Result<Prepared, WorkerError> {
+    build::data_dir(settings)?;
     let store = build::store(settings).await?;
     let identity = identity();
     let wait = Wait::up_to(settings.worker.connect_within);

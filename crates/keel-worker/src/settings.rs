@@ -79,15 +79,25 @@ impl Settings for WorkerSettings {
 impl WorkerSettings {
     /// Mistakes that only two sections together make.
     fn between_sections(&self) -> Vec<String> {
+        let mut problems = Vec::new();
         let (timeout, interval) = (self.task.heartbeat_timeout, self.worker.heartbeat_interval);
         if timeout < interval * HEARTBEATS_PER_TIMEOUT {
-            return vec![format!(
+            problems.push(format!(
                 "task.heartbeat_timeout: {timeout:?} holds fewer than {HEARTBEATS_PER_TIMEOUT} times \
                  worker.heartbeat_interval ({interval:?}); on a busy machine attempts that live would be ended, make \
                  it longer"
-            )];
+            ));
         }
-        Vec::new()
+        for (section, provider) in [("payments", &self.payments), ("courier", &self.courier)] {
+            if self.order.step_timeout <= provider.timeout {
+                problems.push(format!(
+                    "order.step_timeout: {:?} is not longer than {section}.timeout ({:?}); a slow answer would be cut \
+                     off without its reason, make it longer",
+                    self.order.step_timeout, provider.timeout
+                ));
+            }
+        }
+        problems
     }
 }
 

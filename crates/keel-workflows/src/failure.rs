@@ -47,6 +47,17 @@ impl StepError {
             }
         }
     }
+
+    /// The failure alone, for activities that cancellation cannot reach.
+    pub(crate) fn into_failure(self) -> OrderFailure {
+        match self {
+            Self::Cancelled => OrderFailure {
+                kind: Some(FailureType::StepFailed),
+                message: "the activity was cancelled although it is detached".to_owned(),
+            },
+            Self::Refused(failure) | Self::InDoubt(failure) => failure,
+        }
+    }
 }
 
 /// The first application failure in the chain of causes says the most. An activity's failure has it as a cause, a local

@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use temporalio_common::RetryPolicy;
 use temporalio_sdk::{
-    ActivityCancellationType, ActivityOptions, LocalActivityOptions, WorkflowCancellationToken,
+    ActivityCancellationType, ActivityCloseTimeouts, ActivityOptions, LocalActivityOptions,
+    WorkflowCancellationToken,
 };
 
 /// Everything the workflows can be told.
@@ -62,6 +63,9 @@ pub struct TaskOptions {
     /// How long one attempt at a dataset may take. Default 24 h.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub process_timeout: Duration,
+    /// How long one step may be retried before the task fails. Default 7 days.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub finish_within: Duration,
     /// After how much silence a dataset attempt counts as dead and the next one resumes. Default 30 s.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub heartbeat_timeout: Duration,
@@ -74,6 +78,7 @@ impl Default for TaskOptions {
         Self {
             step_timeout: Duration::from_secs(60),
             process_timeout: Duration::from_secs(24 * 3600),
+            finish_within: Duration::from_secs(7 * 24 * 3600),
             heartbeat_timeout: Duration::from_secs(30),
             retry: RetryOptions::default(),
         }
@@ -131,13 +136,10 @@ impl OrderOptions {
 
     /// A fulfilment step: confirmed cancellation, bounded in time.
     pub(crate) fn step(&self) -> ActivityOptions {
-        ActivityOptions::with_close_timeouts(temporalio_sdk::ActivityCloseTimeouts::ScheduleAndStartToClose {
-            start_to_close: self.step_timeout,
-            schedule_to_close: self.fulfil_within,
-        })
-        .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
-        .retry_policy(self.retry.policy())
-        .build()
+        ActivityOptions::with_close_timeouts(bounded(self.step_timeout, self.fulfil_within))
+            .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
+            .retry_policy(self.retry.policy())
+            .build()
     }
 
     /// A step that must happen: out of the reach of cancellation, repeated until it succeeds.
@@ -167,6 +169,9 @@ impl TaskOptions {
         let mut problems = Vec::new();
         positive("task.step_timeout", self.step_timeout, &mut problems);
         positive("task.process_timeout", self.process_timeout, &mut problems);
+        if self.finish_within < self.process_timeout.max(self.step_timeout) {
+            problems.push("task.finish_within: shorter than one attempt may take; make it longer".to_owned());
+        }
         if self.heartbeat_timeout < Duration::from_secs(1) {
             problems.push(
                 "task.heartbeat_timeout: shorter than 1s; a busy machine would lose attempts, use 30s"
@@ -179,7 +184,7 @@ impl TaskOptions {
 
     /// A short step of a task.
     pub(crate) fn step(&self) -> ActivityOptions {
-        ActivityOptions::with_start_to_close_timeout(self.step_timeout)
+        ActivityOptions::with_close_timeouts(bounded(self.step_timeout, self.finish_within))
             .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
             .retry_policy(self.retry.policy())
             .build()
@@ -187,7 +192,7 @@ impl TaskOptions {
 
     /// The long job: it heartbeats, and a cancelled run waits for its clean-up.
     pub(crate) fn process(&self) -> ActivityOptions {
-        ActivityOptions::with_start_to_close_timeout(self.process_timeout)
+        ActivityOptions::with_close_timeouts(bounded(self.process_timeout, self.finish_within))
             .heartbeat_timeout(self.heartbeat_timeout)
             .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
             .retry_policy(self.retry.policy())
@@ -214,6 +219,11 @@ impl RetryOptions {
             .maximum_interval(self.maximum_interval)
             .build()
     }
+}
+
+/// Attempts that are bounded one by one and all together.
+fn bounded(attempt: Duration, together: Duration) -> ActivityCloseTimeouts {
+    ActivityCloseTimeouts::ScheduleAndStartToClose { start_to_close: attempt, schedule_to_close: together }
 }
 
 fn positive(key: &str, value: Duration, problems: &mut Vec<String>) {

@@ -66,20 +66,27 @@ impl InteractiveOrderWorkflow {
     #[run(name = workflow::INTERACTIVE_ORDER)]
     pub async fn run(ctx: &mut WorkflowContext<Self>, raw: RawValue) -> WorkflowResult<String> {
         let started = now(ctx);
-        let input = read_input(ctx, raw)?;
-        let opened = open(ctx, input).await?;
-        let order_id = opened.order.order_id.clone();
+        let input = match read_input(ctx, raw) {
+            Ok(input) => input,
+            Err(failure) => return refuse(ctx, failure),
+        };
+        let opened = match open(ctx, input).await {
+            Ok(opened) => opened,
+            Err(failure) => return refuse(ctx, failure),
+        };
         if let Some(outcome) = &opened.outcome {
-            return conclude(&order_id, outcome);
+            return repeat(ctx, &opened, outcome).await;
         }
         accept(ctx, &opened, started);
-        let outcome = match wait_for_decision(ctx, &order_id, started).await {
-            Waited::Expired => expired(ctx),
-            Waited::Cancelled => undo_left_over(ctx, &opened, cancelled()).await,
+        let order_id = &opened.order.order_id;
+        // The desk is closed in the same breath as the wait ends: whatever arrives later cannot count any more.
+        let outcome = match wait_for_decision(ctx, order_id, started).await {
+            Waited::Expired => close_desk(ctx, expired(ctx)),
+            Waited::Cancelled => undo_left_over(ctx, &opened, close_desk(ctx, cancelled())).await,
             Waited::Decided => carry_out(ctx, &opened).await,
         };
-        finish(ctx, &order_id, &outcome).await;
-        conclude(&order_id, &outcome)
+        finish(ctx, order_id, &outcome).await;
+        conclude(order_id, &outcome)
     }
 
     #[signal(name = handler::APPROVE)]
@@ -129,24 +136,60 @@ impl InteractiveOrderWorkflow {
     }
 }
 
-fn read_input(ctx: &mut Ctx, raw: RawValue) -> Result<OrderInput, WorkflowTermination> {
+fn read_input(ctx: &mut Ctx, raw: RawValue) -> Result<OrderInput, OrderFailure> {
     let input = match input::json(raw, ctx.payload_converter()) {
         Ok(value) => OrderInput::from_json(&value),
         Err(problem) => OrderInput::Invalid(vec![problem]),
     };
     if let OrderInput::Invalid(problems) = &input {
-        return Err(failed(FailureType::OrderInvalid, format!("invalid order: {}", problems.join("; "))));
+        return Err(OrderFailure {
+            kind: Some(FailureType::OrderInvalid),
+            message: format!("invalid order: {}", problems.join("; ")),
+        });
     }
     let order_id = input.order_id().unwrap_or_default().to_owned();
     ctx.state_mut(|s| s.desk.name(order_id));
     Ok(input)
 }
 
-async fn open(ctx: &Ctx, input: OrderInput) -> Result<OpenedOrder, WorkflowTermination> {
+async fn open(ctx: &Ctx, input: OrderInput) -> Result<OpenedOrder, OrderFailure> {
     let options = order_options(ctx).record();
     ctx.execute_local_activity(OpenOrder, input, options)
         .await
-        .map_err(|error| StepError::from(error).into_termination())
+        .map_err(|error| StepError::from(error).into_failure())
+}
+
+/// Ends a run that never had an order to work on.
+fn refuse(ctx: &Ctx, failure: OrderFailure) -> WorkflowResult<String> {
+    ctx.state_mut(|s| s.desk.failed(failure.clone()));
+    publish(ctx, OrderStatus::Failed);
+    Err(failed(failure.kind.unwrap_or(FailureType::StepFailed), failure.message))
+}
+
+/// Ends a run of an order that had ended before, with the recorded outcome and no new effect.
+async fn repeat(ctx: &Ctx, opened: &OpenedOrder, outcome: &Outcome) -> WorkflowResult<String> {
+    let order_id = &opened.order.order_id;
+    ctx.state_mut(|s| s.desk.set_status(outcome.status));
+    ctx.state_mut(|s| s.desk.open(opened, String::new()));
+    ctx.upsert_search_attributes([CUSTOMER.value_set(opened.order.customer_id.clone())]);
+    record_ignored(ctx, order_id).await;
+    if let Some(failure) = &outcome.failure {
+        ctx.state_mut(|s| s.desk.failed(failure.clone()));
+    }
+    publish(ctx, outcome.status);
+    if outcome.status == OrderStatus::Cancelled {
+        return Err(failed(
+            FailureType::OrderCancelled,
+            format!("Order {order_id} had been cancelled before"),
+        ));
+    }
+    conclude(order_id, outcome)
+}
+
+/// Nothing that arrives from now on can change how the order ends.
+fn close_desk(ctx: &Ctx, outcome: Outcome) -> Outcome {
+    ctx.state_mut(|s| s.desk.set_status(outcome.status));
+    outcome
 }
 
 fn accept(ctx: &Ctx, opened: &OpenedOrder, started: SystemTime) {
@@ -212,7 +255,9 @@ async fn carry_out(ctx: &Ctx, opened: &OpenedOrder) -> Outcome {
     let record = DecisionRecord { order_id: order_id.clone(), decision: decision.clone() };
     if let Err(error) = ctx.execute_local_activity(RecordDecision, record, order_options(ctx).record()).await
     {
-        return Outcome { status: OrderStatus::Failed, failure: in_doubt(StepError::from(error)) };
+        let failure = Some(StepError::from(error).into_failure());
+        let outcome = close_desk(ctx, Outcome { status: OrderStatus::Failed, failure });
+        return undo_left_over(ctx, opened, outcome).await;
     }
     match decision.verdict {
         Verdict::Approve => {
@@ -254,14 +299,6 @@ async fn undo_left_over(ctx: &Ctx, opened: &OpenedOrder, outcome: Outcome) -> Ou
 
 /// Writes the end into the store, whatever happens around it, and shows it.
 async fn finish(ctx: &Ctx, order_id: &str, outcome: &Outcome) {
-    let (ignored, total) = ctx.state(|s| s.desk.ignored());
-    if total > 0 {
-        let record = IgnoredRecord { order_id: order_id.to_owned(), ignored, total };
-        let recorded = ctx.execute_local_activity(RecordIgnored, record, order_options(ctx).record()).await;
-        if let Err(error) = recorded {
-            log::warning!(ctx, order_id, %error, "ignored decisions could not be recorded");
-        }
-    }
     if outcome.status != OrderStatus::Completed {
         let closing = Closing { order_id: order_id.to_owned(), outcome: outcome.clone() };
         if let Err(error) = ctx.execute_local_activity(CloseOrder, closing, order_options(ctx).record()).await
@@ -273,6 +310,25 @@ async fn finish(ctx: &Ctx, order_id: &str, outcome: &Outcome) {
         ctx.state_mut(|s| s.desk.failed(failure.clone()));
     }
     publish(ctx, outcome.status);
+    record_ignored(ctx, order_id).await;
+}
+
+/// Records the decisions that had no effect, those included that arrive while this is being done.
+async fn record_ignored(ctx: &Ctx, order_id: &str) {
+    let mut recorded = 0;
+    loop {
+        let (ignored, total) = ctx.state(|s| s.desk.ignored());
+        if total == recorded {
+            return;
+        }
+        let record = IgnoredRecord { order_id: order_id.to_owned(), ignored, total };
+        let noted = ctx.execute_local_activity(RecordIgnored, record, order_options(ctx).record()).await;
+        if let Err(error) = noted {
+            log::warning!(ctx, order_id, %error, "ignored decisions could not be recorded");
+            return;
+        }
+        recorded = total;
+    }
 }
 
 /// Shows a status everywhere people look: query, search attribute, web UI, log.
@@ -321,13 +377,6 @@ fn expired(ctx: &Ctx) -> Outcome {
 
 const fn cancelled() -> Outcome {
     Outcome { status: OrderStatus::Cancelled, failure: None }
-}
-
-fn in_doubt(error: StepError) -> Option<OrderFailure> {
-    match error {
-        StepError::Cancelled => None,
-        StepError::Refused(failure) | StepError::InDoubt(failure) => Some(failure),
-    }
 }
 
 fn order_options(ctx: &Ctx) -> OrderOptions {

@@ -23,6 +23,10 @@ impl OrderActivities {
         if let Recorded::Other(first) = recorded.map_err(|error| of_store(&error))? {
             let order_id = &record.order_id;
             tracing::warn!(order_id, ?first, later = ?record.decision, "another decision was recorded first and stays");
+            let message = format!(
+                "order {order_id} was already decided by another run: look at it with `keel order show {order_id}`"
+            );
+            return Err(application(FailureType::OrderInProgress, message));
         }
         Ok(())
     }

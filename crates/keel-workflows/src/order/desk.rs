@@ -21,6 +21,8 @@ pub(super) struct Desk {
     rule: Option<ApprovalRule>,
     decision: Option<Decision>,
     inbox: Vec<(Verdict, Result<String, String>, SystemTime)>,
+    /// Signals that came while the inbox was full.
+    inbox_overflow: u32,
 }
 
 impl Desk {
@@ -35,14 +37,15 @@ impl Desk {
         self.state.currency = Some(opened.order.currency.clone());
         self.state.total_minor = Some(opened.order.total_minor());
         self.state.requested_by.clone_from(&opened.order.requested_by);
-        self.state.deadline = Some(deadline);
+        self.state.deadline = Some(deadline).filter(|_| !self.state.status.is_final());
         self.rule = Some(opened.rule.clone());
-        if let Some(decision) = &opened.decision {
+        if let Some(decision) = opened.decision.as_ref().filter(|_| !self.state.status.is_final()) {
             self.take(decision.clone());
         }
         for (verdict, content, at) in std::mem::take(&mut self.inbox) {
             self.receive(verdict, content, at);
         }
+        self.state.ignored_count = self.state.ignored_count.saturating_add(self.inbox_overflow);
     }
 
     pub(super) const fn is_open(&self) -> bool {
@@ -62,6 +65,8 @@ impl Desk {
         if !self.is_open() {
             if self.inbox.len() < MAX_INBOX {
                 self.inbox.push((verdict, content, at));
+            } else {
+                self.inbox_overflow = self.inbox_overflow.saturating_add(1);
             }
             return;
         }

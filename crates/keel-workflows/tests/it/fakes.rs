@@ -187,6 +187,9 @@ impl FakeActivities {
         _ctx: ActivityContext,
         closing: Closing,
     ) -> Result<(), ActivityError> {
+        if self.0.script.contains_key("closeOrder") {
+            self.0.play("closeOrder").await?;
+        }
         self.0.note(format!("closeOrder {}", closing.outcome.status));
         Ok(())
     }

@@ -318,3 +318,40 @@ async fn bad_inputs_fail_the_run_and_bad_signals_do_not_block_it() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_decision_after_the_end_began_is_refused_or_recorded_as_ignored() {
+    let gate = Arc::new(Semaphore::new(0));
+    let fakes = Fakes::with("closeOrder", Play::Wait(gate.clone()));
+    with_worker(fakes, quick(), |bench| async move {
+        let handle = bench.start_order(&unique("ORDER")).await;
+        opened(&handle).await;
+        within(handle.cancel(WorkflowCancelOptions::default())).await.unwrap();
+        eventually("the end", || async {
+            (state(&handle).await.status == OrderStatus::Cancelled).then_some(())
+        })
+        .await;
+        approve(&handle, "late@company.com").await;
+        let refused = decide(&handle, "approve", "bob@company.com").await.unwrap_err();
+        assert!(refused.contains("the order is already cancelled"), "{refused}");
+        gate.add_permits(1);
+        assert_eq!(end(&handle).await.unwrap_err().0, "cancelled");
+        let last = state(&handle).await;
+        assert_eq!((last.approved_by, last.ignored_count), (None, 1));
+        assert_eq!(bench.journal(), ["openOrder", "closeOrder", "closeOrder cancelled", "recordIgnored 1"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_that_could_not_start_is_not_pending() {
+    let fakes = Fakes::with("openOrder", Play::Refuse(FailureType::OrderInProgress));
+    with_worker(fakes, quick(), |bench| async move {
+        let handle = bench.start_order(&unique("ORDER")).await;
+        assert_eq!(end(&handle).await.unwrap_err().0, "ORDER_IN_PROGRESS");
+        let last = state(&handle).await;
+        assert_eq!(last.status, OrderStatus::Failed);
+        assert_eq!(last.failure.and_then(|f| f.kind), Some(FailureType::OrderInProgress));
+    })
+    .await;
+}

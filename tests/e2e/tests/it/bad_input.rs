@@ -129,3 +129,15 @@ fn bad_settings_are_all_named_at_once_and_exit_64() {
         assert!(output.stderr.contains(word), "{word} is not in {}", output.stderr);
     }
 }
+
+#[test]
+fn a_data_directory_that_cannot_be_written_ends_the_worker_with_its_name() {
+    let mut world = World::new();
+    world.set("KEEL__DATASET__DATA_DIR", "/proc/nowhere");
+    let output = world.keel_worker(&["run"]);
+    assert_eq!(output.code, Some(1), "{output:#?}");
+    assert!(
+        output.stderr.contains("/proc/nowhere") && output.stderr.contains("dataset.data_dir"),
+        "{output:#?}"
+    );
+}

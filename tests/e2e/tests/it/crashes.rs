@@ -6,6 +6,8 @@ use keel_e2e::{World, eventually, unique};
 fn a_worker_killed_in_the_middle_of_a_saga_loses_and_doubles_nothing() {
     let mut world = World::with_worker(&[
         ("KEEL__ORDER__STEP_TIMEOUT", "3s"),
+        ("KEEL__PAYMENTS__TIMEOUT", "2s"),
+        ("KEEL__COURIER__TIMEOUT", "2s"),
         ("KEEL__ORDER__RETRY__INITIAL_INTERVAL", "100ms"),
     ]);
     // The courier takes longer than the worker lives: the booking is made and nobody hears of it.

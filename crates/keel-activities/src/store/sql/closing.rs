@@ -20,6 +20,9 @@ pub(super) async fn record_decision(
     owner: Option<&Owner>,
 ) -> Result<Recorded<Decision>, OpError> {
     let head = lock(tx, order_id).await?;
+    if !head.status.is_final() {
+        claim(tx, &head, owner, None).await?;
+    }
     match head.decision.clone() {
         Some(first) if first == *decision => return Ok(Recorded::Before),
         Some(first) => return Ok(Recorded::Other(first)),
@@ -27,7 +30,7 @@ pub(super) async fn record_decision(
             let what = activity::RECORD_DECISION;
             return Err(Refusal::Closed { order_id: head.order_id, status: head.status, what }.into());
         }
-        None => claim(tx, &head, owner, None).await?,
+        None => {}
     }
     let (verdict, status) = match decision.verdict {
         Verdict::Approve => ("approve", OrderStatus::Approved),
