@@ -106,8 +106,15 @@ async fn connect() -> Client {
 
 impl Bench {
     pub async fn start_order(&self, order_id: &str) -> Handle<InteractiveOrder> {
+        self.start_order_with(order_id, Duration::from_secs(10)).await
+    }
+
+    /// With a short task timeout, messages are handled soon even while a local activity runs long.
+    pub async fn start_order_with(&self, order_id: &str, task_timeout: Duration) -> Handle<InteractiveOrder> {
         let input = keel_types::input::OrderInput::Id(order_id.to_owned());
-        let options = WorkflowStartOptions::new(&self.task_queue, order_workflow_id(order_id)).build();
+        let options = WorkflowStartOptions::new(&self.task_queue, order_workflow_id(order_id))
+            .task_timeout(task_timeout)
+            .build();
         within(self.client.start_workflow(InteractiveOrder, input, options)).await.expect("the order starts")
     }
 

@@ -324,7 +324,7 @@ async fn a_decision_after_the_end_began_is_refused_or_recorded_as_ignored() {
     let gate = Arc::new(Semaphore::new(0));
     let fakes = Fakes::with("closeOrder", Play::Wait(gate.clone()));
     with_worker(fakes, quick(), |bench| async move {
-        let handle = bench.start_order(&unique("ORDER")).await;
+        let handle = bench.start_order_with(&unique("ORDER"), Duration::from_secs(2)).await;
         opened(&handle).await;
         within(handle.cancel(WorkflowCancelOptions::default())).await.unwrap();
         eventually("the end", || async {
