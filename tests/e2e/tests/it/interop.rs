@@ -100,3 +100,28 @@ fn two_workflows_cannot_work_on_one_order() {
     let shown = world.temporal(&["workflow", "show", "--workflow-id", &id, "--output", "json"]);
     assert!(shown.stdout.contains("ORDER_IN_PROGRESS"), "{shown:#?}");
 }
+
+#[test]
+fn an_order_whose_workflow_was_terminated_is_taken_up_again() {
+    let world = World::with_worker(&[("KEEL__ORDER__RETRY__INITIAL_INTERVAL", "100ms")]);
+    world.fault("courier", &serde_json::json!({"mode": "fail", "status": 503}));
+    let order = unique("ORDER");
+    let _ = world.keel(&["order", "submit", "--file", &world.order_file(&order, "CUST-1")]).ok();
+    let _ = world.keel(&["order", "approve", &order, "--by", "manager@company.com"]).ok();
+    eventually("the charge", || (world.effects(&order)[0] == 1).then_some(()));
+    let _ = world
+        .temporal(&[
+            "workflow",
+            "terminate",
+            "--workflow-id",
+            &format!("order-{order}"),
+            "--reason",
+            "a mistake",
+        ])
+        .ok();
+    world.fault("courier", &serde_json::json!({"mode": "none"}));
+    let _ = world.keel(&["order", "submit", "--id", &order, "--again"]).ok();
+    let _ = world.keel(&["order", "watch", &order]).ok();
+    assert_eq!(world.effects(&order), [1, 0, 1, 0], "the charge of the first run is not repeated");
+    assert_eq!(world.stored(&order).unwrap()["status"], "completed");
+}
