@@ -23,6 +23,9 @@ pub(crate) const CUSTOMER_ID: SearchAttributeKey<String> =
 pub(crate) const TASK_STEP: SearchAttributeKey<String> =
     SearchAttributeKey::keyword(search_attribute::TASK_STEP);
 
+/// The memo field that holds the content an order was placed with.
+pub(crate) const ORDER_HASH: &str = "orderHash";
+
 /// A client with the task queue that new runs go to and the time that one call may take. Cheap to clone.
 #[derive(Clone)]
 pub struct Caller {
@@ -171,14 +174,50 @@ impl Caller {
         self.bounded::<_, WorkflowGetResultError>(Attempt::on("read the result of", subject), call).await
     }
 
-    /// Asks the run to stop. It decides itself how; this returns once the request is recorded.
-    pub(crate) async fn cancel<W: HasWorkflowDefinition>(
-        &self,
-        subject: &Subject,
-        reason: &str,
-    ) -> Result<(), CallError> {
+    /// The truth behind "not found": the run may be there and closed, or be there and have missed the call.
+    pub(crate) async fn explain<W>(&self, subject: &Subject, error: CallError) -> CallError
+    where
+        W: HasWorkflowDefinition + WorkflowDefinition<Output = String>,
+    {
+        if !matches!(error, CallError::Unknown { .. } | CallError::Closed { .. }) {
+            return error;
+        }
+        match self.describe::<W>(subject).await {
+            Ok(run) if run.status.is_closed() => self.closed::<W>(subject).await,
+            Ok(_) => CallError::NoAnswer {
+                subject: subject.clone(),
+                detail: "the run is there, but the server did not find it for this call; try again"
+                    .to_owned(),
+            },
+            Err(unknown @ CallError::Unknown { .. }) => unknown,
+            Err(_) => error,
+        }
+    }
+
+    async fn closed<W>(&self, subject: &Subject) -> CallError
+    where
+        W: HasWorkflowDefinition + WorkflowDefinition<Output = String>,
+    {
+        // That it is closed is the answer; how it ended is a courtesy.
+        let how = self.outcome::<W>(subject).await.ok().map(Box::new);
+        CallError::Closed { subject: subject.clone(), how }
+    }
+
+    /// Asks the run to stop. It decides itself how; this returns once the request is recorded. The server takes a
+    /// cancellation of a closed run in silence, so that the run is looked at first.
+    pub(crate) async fn cancel<W>(&self, subject: &Subject, reason: &str) -> Result<(), CallError>
+    where
+        W: HasWorkflowDefinition + WorkflowDefinition<Output = String>,
+    {
+        if self.describe::<W>(subject).await?.status.is_closed() {
+            return Err(self.closed::<W>(subject).await);
+        }
         let options = WorkflowCancelOptions::builder().reason(reason).rpc_options(self.rpc()).build();
         let handle = self.handle::<W>(subject);
-        self.bounded(Attempt::on("cancel", subject), handle.cancel(options)).await
+        let sent = self.bounded(Attempt::on("cancel", subject), handle.cancel(options)).await;
+        match sent {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.explain::<W>(subject, error).await),
+        }
     }
 }

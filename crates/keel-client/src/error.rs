@@ -8,6 +8,7 @@ use temporalio_client::errors::{
 };
 use temporalio_client::tonic::{Code, Status};
 
+use crate::run::Outcome;
 use crate::subject::Subject;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -22,9 +23,17 @@ pub enum CallError {
         subject: Subject,
     },
     /// The run is over, so nothing can be sent to it.
-    #[error("{subject} is closed already; `keel {} show {}` says how it ended", .subject.kind.word(), .subject.id)]
+    #[error("{subject} is closed already{}", ending(.subject, .how.as_deref()))]
     Closed {
         /// What was addressed.
+        subject: Subject,
+        /// How it ended, where that could be found out.
+        how: Option<Box<Outcome>>,
+    },
+    /// The order is there already, with another content. Nothing was started.
+    #[error("{subject} is there already with another content; a changed order needs a new id")]
+    OtherContent {
+        /// The order.
         subject: Subject,
     },
     /// The workflow refused a decision; nothing changed.
@@ -109,6 +118,18 @@ impl CallError {
     }
 }
 
+/// How a closed run ended, and where to read more or what to do about it.
+fn ending(subject: &Subject, how: Option<&Outcome>) -> String {
+    let show = format!("`keel {} show {}`", subject.kind.word(), subject.id);
+    match how {
+        Some(how) => match subject.after(how.status) {
+            Some(remedy) => format!(": {how}; {remedy}"),
+            None => format!(": {how}; {show} tells more"),
+        },
+        None => format!("; {show} says how it ended"),
+    }
+}
+
 /// What is being attempted, and about what; turns the SDK's errors into ours.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
@@ -129,7 +150,7 @@ impl Attempt {
         let words = source.message().to_ascii_lowercase();
         match (source.code(), subject) {
             (Code::NotFound, Some(subject)) if words.contains("already completed") => {
-                CallError::Closed { subject }
+                CallError::Closed { subject, how: None }
             }
             (Code::NotFound, Some(subject)) => CallError::Unknown { subject },
             (Code::InvalidArgument, _) if words.contains("search attribute") => {
@@ -222,6 +243,7 @@ mod tests {
     use temporalio_client::tonic::{Code, Status};
 
     use super::{Attempt, CallError};
+    use crate::run::{Outcome, RunStatus};
     use crate::subject::{Kind, Subject};
 
     fn attempt() -> Attempt {
@@ -240,6 +262,26 @@ mod tests {
         assert_eq!(
             closed.to_string(),
             "order `O-1` is closed already; `keel order show O-1` says how it ended"
+        );
+    }
+
+    #[test]
+    fn a_closed_run_says_how_it_ended_and_what_to_do() {
+        let closed = |status| {
+            let how = Some(Box::new(Outcome { status, result: None, failure: None }));
+            CallError::Closed { subject: Subject::new(Kind::Order, "O-1"), how }.to_string()
+        };
+        assert_eq!(
+            closed(RunStatus::Cancelled),
+            "order `O-1` is closed already: cancelled; `keel order show O-1` tells more"
+        );
+        let terminated = closed(RunStatus::Terminated);
+        assert!(
+            terminated.starts_with("order `O-1` is closed already: terminated; it was ended from outside")
+        );
+        assert!(
+            terminated.contains("`keel order submit --id O-1 --again` finishes or undoes it"),
+            "{terminated}"
         );
     }
 

@@ -142,6 +142,14 @@ where
         Ok(JobView { id: id.to_owned(), run, progress, outcome, source })
     }
 
+    /// What the server alone knows of the latest run.
+    ///
+    /// # Errors
+    /// [`CallError::Unknown`] if it never ran; other [`CallError`]s when the server does not answer.
+    pub async fn run(&self, id: &str) -> Result<RunInfo, CallError> {
+        self.caller.describe::<J::Workflow>(&Self::subject(id)).await
+    }
+
     /// Follows the job until it ends.
     #[must_use]
     pub fn watch(&self, id: &str) -> Watch<J> {

@@ -20,6 +20,6 @@ pub use caller::Caller;
 pub use error::CallError;
 pub use jobs::{Datasets, JobView, Tasks};
 pub use orders::{OrderFilter, OrderRow, OrderView, Orders, Submission};
-pub use run::{Outcome, RunFailure, RunInfo, RunStatus};
+pub use run::{LastFailure, Outcome, RunFailure, RunInfo, RunStatus};
 pub use subject::{Kind, Subject};
 pub use watch::{Sighting, Watch};

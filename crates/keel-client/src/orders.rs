@@ -1,28 +1,31 @@
 //! Orders: placing them, deciding on them, looking at them.
 
+mod list;
+
 use std::time::Duration;
 
 use futures::StreamExt;
 use keel_types::decision::DecideRequest;
 use keel_types::input::OrderInput;
-use keel_types::names::workflow::INTERACTIVE_ORDER;
 use keel_types::order::Order;
-use keel_types::progress::iso;
 use keel_types::state::{OrderState, OrderStatus};
 use keel_types::workflow::{Approve, Decide, GetState, InteractiveOrder, Reject};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use temporalio_client::{
-    WorkflowExecuteUpdateOptions, WorkflowExecution, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
-    WorkflowListOptions, WorkflowSignalOptions, WorkflowStartOptions,
+    WorkflowExecuteUpdateOptions, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowListOptions,
+    WorkflowSignalOptions, WorkflowStartOptions,
 };
-use temporalio_common::SignalDefinition;
 use temporalio_common::search_attributes::SearchAttributes;
+use temporalio_common::{MemoValues, SignalDefinition};
 
-use crate::caller::{CUSTOMER_ID, Caller, ORDER_STATUS};
+use crate::caller::{CUSTOMER_ID, Caller, ORDER_HASH, ORDER_STATUS};
 use crate::error::{Attempt, CallError};
-use crate::run::{Outcome, RunInfo, RunStatus};
+use crate::run::{Outcome, RunInfo};
 use crate::subject::{Kind, Subject};
 use crate::watch::Watch;
+
+pub use list::{OrderFilter, OrderRow};
 
 const SHOW_QUERY_LIMIT: Duration = Duration::from_secs(5);
 
@@ -67,7 +70,8 @@ pub enum Submitted {
 pub struct OrderView {
     /// The order.
     pub order_id: String,
-    /// Where it stands: from the workflow, or else from the search attribute, which may lag by a moment.
+    /// Where it stands: from the workflow, or else from the search attribute, which may lag by a moment. Once the run
+    /// is closed, how it ended decides: `terminated` and `timedOut` are possible then.
     pub status: Option<String>,
     /// What the server says.
     pub run: RunInfo,
@@ -81,40 +85,6 @@ pub struct OrderView {
     pub source: &'static str,
 }
 
-/// Which orders to list.
-#[derive(Clone, Debug, Default)]
-pub struct OrderFilter {
-    /// Only orders in this status.
-    pub status: Option<OrderStatus>,
-    /// Only orders of this customer.
-    pub customer: Option<String>,
-    /// At most this many.
-    pub limit: usize,
-}
-
-/// One order in a list.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OrderRow {
-    /// The order; the workflow id if another client chose that freely.
-    pub order_id: String,
-    /// Where it stands.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<String>,
-    /// Who buys.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub customer_id: Option<String>,
-    /// Where its run stands.
-    pub run_status: RunStatus,
-    /// When the run started, ISO-8601 UTC.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub started_at: Option<String>,
-    /// The workflow id.
-    pub workflow_id: String,
-    /// The run id.
-    pub run_id: String,
-}
-
 impl Orders {
     /// Calls through `caller`.
     #[must_use]
@@ -126,7 +96,8 @@ impl Orders {
     /// run again only if `again` is set (the workflow then ends at once with the recorded outcome).
     ///
     /// # Errors
-    /// [`CallError`] when the server does not take it, or lacks the search attributes.
+    /// [`CallError::OtherContent`] if the order was placed before with another content; other [`CallError`]s when the
+    /// server does not take it, or lacks the search attributes.
     pub async fn submit(&self, input: OrderInput, again: bool) -> Result<Submission, CallError> {
         let order_id = input.order_id().unwrap_or_default().to_owned();
         let subject = Subject::new(Kind::Order, &order_id);
@@ -136,12 +107,18 @@ impl Orders {
         } else {
             WorkflowIdReusePolicy::RejectDuplicate
         };
+        let hash = content_hash(&input);
+        let mut memo = MemoValues::new();
+        if let Some(hash) = &hash {
+            memo.insert(ORDER_HASH, hash.clone());
+        }
         let options = WorkflowStartOptions::new(self.caller.task_queue(), &workflow_id)
             // Both policies answer "already there", and the description says which case it is.
             .id_conflict_policy(WorkflowIdConflictPolicy::Fail)
             .id_reuse_policy(reuse)
             .static_summary(summary(&input))
             .search_attributes(attributes(&input))
+            .maybe_memo(hash.is_some().then_some(memo))
             .rpc_options(self.caller.rpc())
             .build();
         if let Some(run_id) = self.caller.start(&subject, InteractiveOrder, input, options).await? {
@@ -149,6 +126,10 @@ impl Orders {
             return Ok(Submission { order_id, workflow_id, run_id, result, outcome: None });
         }
         let run = self.caller.describe::<InteractiveOrder>(&subject).await?;
+        // An order placed by its id, or by another client, carries no hash: there is nothing to compare with.
+        if hash.zip(run.order_hash.as_ref()).is_some_and(|(ours, theirs)| ours != *theirs) {
+            return Err(CallError::OtherContent { subject });
+        }
         let (result, outcome) = if run.status.is_closed() {
             let outcome = self.caller.outcome::<InteractiveOrder>(&subject).await?;
             (Submitted::AlreadyFinished, Some(outcome))
@@ -177,14 +158,17 @@ impl Orders {
     /// Decides with an answer: the new state, or the reason of the refusal.
     ///
     /// # Errors
-    /// [`CallError::Refused`] if the workflow refuses; [`CallError::NoAnswer`] if no worker takes the decision in time
+    /// [`CallError::Refused`] if the workflow refuses; [`CallError::Closed`] if the order has ended; [`CallError::NoAnswer`] if no worker takes the decision in time
     /// (it may still be taken later); others when there is no such run or no server.
     pub async fn decide(&self, order_id: &str, request: DecideRequest) -> Result<OrderState, CallError> {
         let subject = Subject::new(Kind::Order, order_id);
         let options = WorkflowExecuteUpdateOptions::builder().rpc_options(self.caller.rpc()).build();
         let handle = self.caller.handle::<InteractiveOrder>(&subject);
         let call = handle.execute_update(Decide, request, options);
-        self.caller.bounded_by_worker(Attempt::on("decide on", &subject), call).await
+        match self.caller.bounded_by_worker(Attempt::on("decide on", &subject), call).await {
+            Ok(state) => Ok(state),
+            Err(error) => Err(self.caller.explain::<InteractiveOrder>(&subject, error).await),
+        }
     }
 
     /// Everything known of the order; without a worker, what the server knows.
@@ -203,7 +187,8 @@ impl Orders {
             Err(CallError::NoAnswer { .. }) => None,
             Err(error) => return Err(error),
         };
-        let status = state.as_ref().map_or_else(|| run.order_status.clone(), |s| Some(s.status.to_string()));
+        let reported = state.as_ref().map(|state| state.status.as_str()).or(run.order_status.as_deref());
+        let status = run.status.order_status(reported);
         let source = if state.is_some() { "worker" } else { "server" };
         Ok(OrderView { order_id: order_id.to_owned(), status, run, state, outcome, source })
     }
@@ -249,41 +234,10 @@ impl Orders {
         let subject = Subject::new(Kind::Order, order_id);
         let options = WorkflowSignalOptions::builder().rpc_options(self.caller.rpc()).build();
         let handle = self.caller.handle::<InteractiveOrder>(&subject);
-        self.caller
-            .bounded(Attempt::on(verb, &subject), handle.signal(signal, text.to_owned(), options))
-            .await
-    }
-}
-
-impl OrderFilter {
-    /// The visibility query.
-    fn query(&self) -> String {
-        let mut query = format!("WorkflowType = '{INTERACTIVE_ORDER}'");
-        if let Some(status) = self.status {
-            query.push_str(&format!(" AND OrderStatus = '{status}'"));
-        }
-        if let Some(customer) = &self.customer {
-            query.push_str(&format!(
-                " AND CustomerId = '{}'",
-                customer.replace('\\', "\\\\").replace('\'', "\\'")
-            ));
-        }
-        query
-    }
-}
-
-impl OrderRow {
-    fn of(execution: &WorkflowExecution) -> Self {
-        let attributes = execution.search_attributes();
-        let id = execution.id();
-        Self {
-            order_id: id.strip_prefix("order-").unwrap_or(id).to_owned(),
-            status: attributes.get(&ORDER_STATUS),
-            customer_id: attributes.get(&CUSTOMER_ID),
-            run_status: execution.status().into(),
-            started_at: execution.start_time().map(iso),
-            workflow_id: id.to_owned(),
-            run_id: execution.run_id().to_owned(),
+        let call = handle.signal(signal, text.to_owned(), options);
+        match self.caller.bounded(Attempt::on(verb, &subject), call).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.caller.explain::<InteractiveOrder>(&subject, error).await),
         }
     }
 }
@@ -299,6 +253,15 @@ fn summary(input: &OrderInput) -> String {
     }
 }
 
+/// A short hash of the content, the same however the file was written; `None` for an order that is placed by its id.
+fn content_hash(input: &OrderInput) -> Option<String> {
+    let OrderInput::Order(order) = input else { return None };
+    // Through a `Value` the fields come in the order of the alphabet.
+    let canonical = serde_json::to_value(order).ok()?.to_string();
+    let digest = Sha256::digest(canonical.as_bytes());
+    Some(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+}
+
 fn attributes(input: &OrderInput) -> SearchAttributes {
     let status = ORDER_STATUS.value_set(OrderStatus::Pending.to_string());
     match input {
@@ -311,21 +274,28 @@ fn attributes(input: &OrderInput) -> SearchAttributes {
 
 #[cfg(test)]
 mod tests {
-    use keel_types::state::OrderStatus;
+    use keel_types::input::OrderInput;
+    use keel_types::order::Order;
+    use serde_json::json;
 
-    use super::OrderFilter;
+    use super::content_hash;
 
     #[test]
-    fn a_filter_becomes_a_query_that_cannot_be_broken_out_of() {
-        assert_eq!(OrderFilter::default().query(), "WorkflowType = 'interactiveOrderWorkflow'");
-        let filter = OrderFilter {
-            status: Some(OrderStatus::Approved),
-            customer: Some("O'Brien".to_owned()),
-            limit: 5,
+    fn the_hash_is_of_the_content_and_not_of_the_writing() {
+        let hash = |quantity, extra: &str| {
+            let text = format!(
+                r#"{{{extra}"lines":[{{"unitPriceMinor":5,"quantity":{quantity},"sku":"S"}}],"currency":"EUR",
+                    "customerId":"C","orderId":"O"}}"#
+            );
+            let value = serde_json::from_str(&text).unwrap();
+            content_hash(&OrderInput::Order(Order::from_json(&value).unwrap())).unwrap()
         };
-        assert_eq!(
-            filter.query(),
-            "WorkflowType = 'interactiveOrderWorkflow' AND OrderStatus = 'approved' AND CustomerId = 'O\\'Brien'"
-        );
+        let canonical = json!({"orderId": "O", "customerId": "C", "currency": "EUR",
+            "lines": [{"sku": "S", "quantity": 1, "unitPriceMinor": 5}]});
+        let canonical = content_hash(&OrderInput::Order(Order::from_json(&canonical).unwrap())).unwrap();
+        assert_eq!((canonical.len(), hash(1, "")), (16, canonical.clone()));
+        assert_eq!(hash(1, r#""color":"red","#), canonical);
+        assert_ne!(hash(2, ""), canonical);
+        assert_eq!(content_hash(&OrderInput::Id("O".to_owned())), None);
     }
 }

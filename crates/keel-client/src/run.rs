@@ -1,16 +1,20 @@
 //! What Temporal itself knows of a run: its status, its pending activities, how it ended.
 
+mod pending;
+
 use std::time::SystemTime;
 
 use keel_types::dataset::DatasetProgress;
 use keel_types::progress::iso;
+use keel_types::state::OrderStatus;
 use serde::Serialize;
 use temporalio_client::errors::WorkflowGetResultError;
 use temporalio_client::{WorkflowExecutionDescription, WorkflowExecutionStatus};
 use temporalio_common::protos::temporal::api::failure::v1::{Failure, failure::FailureInfo};
-use temporalio_common::protos::temporal::api::workflow::v1::PendingActivityInfo;
 
-use crate::caller::{CUSTOMER_ID, ORDER_STATUS, TASK_STEP};
+use crate::caller::{CUSTOMER_ID, ORDER_HASH, ORDER_STATUS, TASK_STEP};
+
+pub use pending::{LastFailure, PendingActivity};
 
 /// Where a run stands for the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -41,6 +45,32 @@ impl RunStatus {
     #[must_use]
     pub const fn is_closed(self) -> bool {
         !matches!(self, Self::Running | Self::Paused | Self::Unknown)
+    }
+
+    /// Whether the run was ended by somebody else than its workflow, which had no chance to clean up.
+    #[must_use]
+    pub const fn is_from_outside(self) -> bool {
+        matches!(self, Self::Terminated | Self::TimedOut)
+    }
+
+    /// Where an order stands whose run is in this status and whose workflow or search attribute says `reported`. What
+    /// is reported stays behind when the run ends without a last word: how the run ended then decides.
+    #[must_use]
+    pub fn order_status(self, reported: Option<&str>) -> Option<String> {
+        let end = match self {
+            Self::Running | Self::Paused | Self::Unknown => return reported.map(str::to_owned),
+            Self::Failed => {
+                let last_word =
+                    reported.filter(|text| OrderStatus::parse(text).is_some_and(OrderStatus::is_final));
+                last_word.unwrap_or("failed")
+            }
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+            Self::Terminated => "terminated",
+            Self::TimedOut => "timedOut",
+            Self::ContinuedAsNew => "continuedAsNew",
+        };
+        Some(end.to_owned())
     }
 
     /// The word for people.
@@ -106,6 +136,9 @@ pub struct RunInfo {
     /// Activities that run or wait.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub activities: Vec<PendingActivity>,
+    /// Memo `orderHash`: the content the order was placed with; see [`crate::orders`].
+    #[serde(skip)]
+    pub(crate) order_hash: Option<String>,
 }
 
 impl RunInfo {
@@ -123,6 +156,8 @@ impl RunInfo {
             customer_id: attributes.get(&CUSTOMER_ID),
             task_step: attributes.get(&TASK_STEP),
             activities: description.raw().pending_activities.iter().map(PendingActivity::of).collect(),
+            // A memo that cannot be read was not written by this client.
+            order_hash: description.memo().get(ORDER_HASH).ok().flatten(),
         }
     }
 
@@ -131,33 +166,22 @@ impl RunInfo {
     pub fn heartbeat(&self) -> Option<DatasetProgress> {
         self.activities.iter().find_map(|activity| activity.heartbeat)
     }
-}
 
-/// An activity that runs or waits for its next attempt.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PendingActivity {
-    /// The activity's type.
-    pub name: String,
-    /// 1 for the first attempt.
-    pub attempt: i32,
-    /// Why the attempt before failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_failure: Option<String>,
-    /// How far a dataset activity is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub heartbeat: Option<DatasetProgress>,
-}
-
-impl PendingActivity {
-    fn of(info: &PendingActivityInfo) -> Self {
-        let first = info.heartbeat_details.as_ref().and_then(|details| details.payloads.first());
-        Self {
-            name: info.activity_type.as_ref().map(|kind| kind.name.clone()).unwrap_or_default(),
-            attempt: info.attempt,
-            last_failure: info.last_failure.as_ref().map(|failure| RunFailure::of(failure).to_string()),
-            heartbeat: first.and_then(|payload| serde_json::from_slice(&payload.data).ok()),
+    /// Why the pending activity does not get on, if an attempt of it failed. `None` once the run is closed: then no
+    /// attempt follows, although the server may still show one.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<LastFailure> {
+        if self.status.is_closed() {
+            return None;
         }
+        self.activities.iter().find_map(|activity| {
+            Some(LastFailure {
+                activity: activity.name.clone(),
+                failure: activity.last_failure.clone()?,
+                attempt: activity.attempt,
+                next_attempt_at: activity.next_attempt_at.clone(),
+            })
+        })
     }
 }
 
@@ -280,6 +304,22 @@ mod tests {
         assert_eq!(RunFailure::of(&wrapped).to_string(), "OUT_OF_STOCK: no MUG left");
         let plain = application("", "boom", None);
         assert_eq!(RunFailure::of(&plain).to_string(), "boom");
+    }
+
+    #[test]
+    fn the_end_of_a_run_has_the_last_word_on_its_order() {
+        let check = |run: RunStatus, reported, expected| {
+            assert_eq!(run.order_status(reported).as_deref(), expected, "{run:?} {reported:?}");
+        };
+        check(RunStatus::Running, Some("pending"), Some("pending"));
+        check(RunStatus::Running, None, None);
+        check(RunStatus::Completed, Some("approved"), Some("completed"));
+        check(RunStatus::Failed, Some("rejected"), Some("rejected"));
+        check(RunStatus::Failed, Some("pending"), Some("failed"));
+        check(RunStatus::Failed, None, Some("failed"));
+        check(RunStatus::Cancelled, Some("compensating"), Some("cancelled"));
+        check(RunStatus::Terminated, Some("approved"), Some("terminated"));
+        check(RunStatus::TimedOut, Some("pending"), Some("timedOut"));
     }
 
     #[test]

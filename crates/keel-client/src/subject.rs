@@ -2,6 +2,8 @@
 
 use keel_types::names;
 
+use crate::run::RunStatus;
+
 /// The three kinds of runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -60,6 +62,25 @@ impl Subject {
             ),
             Kind::Task | Kind::Dataset => format!("start it with `keel {} start {id}`", kind.word()),
         }
+    }
+
+    /// What to do about a run that was ended from outside, before it could finish or clean up; `None` for other ends.
+    #[must_use]
+    pub fn after(&self, end: RunStatus) -> Option<String> {
+        if !end.is_from_outside() {
+            return None;
+        }
+        let Self { kind, id } = self;
+        Some(match kind {
+            Kind::Order => format!(
+                "it was ended from outside, so that what was done for it may remain (stock set aside, a charge, a \
+                 shipment); `keel order submit --id {id} --again` finishes or undoes it"
+            ),
+            Kind::Task | Kind::Dataset => format!(
+                "it was ended from outside, so that partial output may remain; `keel {} start {id}` runs it again",
+                kind.word()
+            ),
+        })
     }
 }
 

@@ -227,7 +227,11 @@ fn integer(
             min
         }
         None => {
-            problems.push(format!("{prefix}{name} must be a whole number, found {}", kind(value)));
+            let found = match value {
+                Value::Number(number) => excerpt(&number.to_string()),
+                other => kind(other).to_owned(),
+            };
+            problems.push(format!("{prefix}{name} must be a whole number, found {found}"));
             min
         }
     }

@@ -19,6 +19,11 @@ fn bad_order_files_are_refused_before_anything_is_called() {
         GOOD.replace("\"quantity\":1", "\"quantity\":-3").as_bytes(),
         &["nothing was submitted", "quantity must be at least 1, found -3"],
     );
+    check(
+        "half.json",
+        GOOD.replace("\"quantity\":1", "\"quantity\":1.5").as_bytes(),
+        &["quantity must be a whole number, found 1.5"],
+    );
     check("text.json", b"one mug, please", &["it is not JSON", "expected one order as JSON"]);
     check("empty.json", b"", &["it is empty"]);
     check("binary.json", b"\xff\xfe", &["it is not UTF-8 text"]);
@@ -94,5 +99,5 @@ fn results_are_shown_without_a_server() {
     assert_eq!(json["results"][1]["bytes"], 16);
     let args =
         ["dataset", "show", "D-2", "--address", "127.0.0.1:1", "--data-dir", folder.path().to_str().unwrap()];
-    keel(&args).check(1, &["nothing listens there"]);
+    keel(&args).check(1, &["nothing listens there", "there are no results in", "results/D-2 either"]);
 }

@@ -1,6 +1,13 @@
 //! What needs a server but no worker. How workflows answer is tested end to end, where there are workers.
 
 use std::io::{BufRead, BufReader};
+use std::time::Duration;
+
+use keel_config::TemporalSection;
+use keel_temporal::Wait;
+use keel_types::state::OrderStatus;
+use keel_types::workflow::InteractiveOrder;
+use temporalio_client::WorkflowTerminateOptions;
 
 use crate::support::{Ran, command, eventually, keel_with, signal, unique};
 
@@ -11,9 +18,13 @@ fn address() -> String {
 
 /// `keel` on the test server, on a queue that no worker polls.
 fn on_server(args: &[&str], stdin: &str) -> Ran {
+    on_server_as("json", args, stdin)
+}
+
+fn on_server_as(output: &str, args: &[&str], stdin: &str) -> Ran {
     let address = address();
     let env = [("TEMPORAL_ADDRESS", address.as_str()), ("TASK_QUEUE", "nobody-polls-this")];
-    let args = [args, &["--output", "json", "--timeout", "3s"][..]].concat();
+    let args = [args, &["--output", output, "--timeout", "3s"][..]].concat();
     keel_with(&env, &args, stdin)
 }
 
@@ -74,6 +85,102 @@ fn without_a_worker_the_server_is_asked() {
     decided.check(1, &["no worker answers for order", "nothing came back"]);
     assert_eq!(decided.stdout, "");
     on_server(&["order", "cancel", &id], "").check(0, &[]);
+}
+
+/// Ends a run of `workflow_id` as an operator does.
+fn terminate(workflow_id: &str) {
+    let section = TemporalSection { address: address(), ..TemporalSection::default() };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+    let call = async {
+        let client =
+            keel_temporal::connect(&section, "keel-test", Wait::none()).await.expect("the server answers");
+        let handle = client.get_workflow_handle::<InteractiveOrder>(workflow_id);
+        handle.terminate(WorkflowTerminateOptions::builder().reason("test").build()).await.expect("it runs");
+    };
+    runtime.block_on(async {
+        tokio::time::timeout(Duration::from_secs(30), call).await.expect("it ends in time")
+    });
+}
+
+#[test]
+fn an_order_that_was_ended_from_outside_is_dead_and_says_what_to_do() {
+    let (id, customer) = (unique("CLI"), unique("CUSTOMER"));
+    let document = order(&id, &customer);
+    on_server(&["order", "submit", "--file", "-"], &document).check(0, &[]);
+    terminate(&format!("order-{id}"));
+    let remedy = format!("`keel order submit --id {id} --again` finishes or undoes it");
+    let dead = ["ended from outside", "may remain", &remedy];
+
+    let shown = on_server(&["order", "show", &id], "");
+    assert_eq!(shown.check(0, &dead).json()["status"], "terminated");
+    let watched = on_server(&["order", "watch", &id], "");
+    assert_eq!(watched.check(1, &dead).json()["outcome"]["status"], "terminated");
+    let submitted = on_server(&["order", "submit", "--file", "-"], &document);
+    assert_eq!(submitted.check(1, &dead).json()["result"], "alreadyFinished");
+
+    let closed = [&format!("order `{id}` is closed already: terminated")[..], &remedy];
+    for command in [
+        &["order", "decide", &id, "approve", "--by", "m@company.com"][..],
+        &["order", "approve", &id, "--by", "m@company.com"],
+        &["order", "reject", &id, "--reason", "late"],
+        &["order", "cancel", &id],
+    ] {
+        assert_eq!(on_server(command, "").check(1, &closed).stdout, "", "{command:?}");
+    }
+
+    let list = ["order", "list", "--customer", &customer];
+    eventually("the end of the order in the list", || {
+        let rows = on_server(&list, "").lines();
+        (rows.len() == 1 && rows[0]["status"] == "terminated").then_some(())
+    });
+    for status in OrderStatus::ALL {
+        let listed = on_server(&[&list[..], &["--status", status.as_str()]].concat(), "");
+        assert_eq!(listed.check(0, &[]).lines().len(), 0, "{status}");
+    }
+
+    let again = on_server(&["order", "submit", "--id", &id, "--again"], "");
+    assert_eq!(again.check(0, &[]).json()["result"], "started");
+    let unknown = on_server(&["order", "decide", "NO-SUCH", "approve", "--by", "m@company.com"], "");
+    unknown.check(1, &["there is no order `NO-SUCH`"]);
+}
+
+#[test]
+fn a_changed_order_needs_a_new_id() {
+    let id = unique("CLI");
+    let first = order(&id, "C-1");
+    on_server(&["order", "submit", "--file", "-"], &first).check(0, &[]);
+    let other = on_server(&["order", "submit", "--file", "-"], &order(&id, "C-2"));
+    other.check(
+        1,
+        &[&format!("order `{id}` is there already with another content; a changed order needs a new id")],
+    );
+    assert_eq!(other.stdout, "");
+    let same = on_server(&["order", "submit", "--file", "-"], &first.replace(':', " : "));
+    assert_eq!(same.check(0, &[]).json()["result"], "alreadyRunning");
+    let by_id = on_server(&["order", "submit", "--id", &id], "");
+    assert_eq!(by_id.check(0, &[]).json()["result"], "alreadyRunning");
+    terminate(&format!("order-{id}"));
+}
+
+#[test]
+fn results_of_an_earlier_run_are_called_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let id = unique("CLI");
+    let show = ["dataset", "show", &id, "--data-dir", data];
+    let place = folder.path().join("results").join(&id);
+    on_server(&show, "").check(1, &[place.to_str().unwrap(), "there is no dataset"]);
+    on_server(&["task", "start", &id], "").check(0, &[]);
+    on_server(&show, "").check(1, &[&format!("there is a task `{id}`, running")]);
+
+    std::fs::create_dir_all(&place).unwrap();
+    std::fs::write(place.join("summary.json"), "{}").unwrap();
+    assert_eq!(on_server(&show, "").check(0, &[]).json()["stale"], false);
+    on_server(&["dataset", "start", &id], "").check(0, &[]);
+    assert_eq!(on_server(&show, "").check(0, &[]).json()["stale"], true);
+    let text = on_server_as("text", &show, "");
+    assert!(text.stdout.contains("results of an earlier run in "), "{text:?}");
 }
 
 #[test]

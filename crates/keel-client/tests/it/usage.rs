@@ -1,6 +1,6 @@
 //! Wrong usage and wrong settings: exit 64, and the reason on stderr.
 
-use crate::support::{keel, keel_with};
+use crate::support::{command, keel, keel_with};
 
 #[test]
 fn mistakes_in_usage_exit_64() {
@@ -51,6 +51,18 @@ fn help_and_completions_are_data() {
     let script = keel(&["completions", "bash"]);
     script.check(0, &[]);
     assert!(script.stdout.contains("_keel()"), "{script:?}");
+}
+
+#[test]
+fn a_full_disk_is_told() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let child = command(&[], &["completions", "bash"]).stdout(full).output().unwrap();
+    let stderr = String::from_utf8(child.stderr).unwrap();
+    assert_eq!(child.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.contains("cannot write to standard output") && stderr.contains("cause: No space"),
+        "{stderr}"
+    );
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn refuses_bad_values_by_name() {
     );
     check_refused(
         |v| v["lines"][0]["quantity"] = json!(1.5),
-        &["line 1: quantity must be a whole number, found a number"],
+        &["line 1: quantity must be a whole number, found 1.5"],
     );
     check_refused(
         |v| v["lines"][0]["unitPriceMinor"] = json!(-1),

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use keel_client::generate::{DatasetSpec, generate};
-use keel_client::{CallError, Datasets, JobView, Kind, Subject};
+use keel_client::{CallError, Datasets, JobView, Kind, RunInfo, RunStatus, Subject, Tasks};
 use serde_json::{Map, Value, json};
 
 use crate::cli::id;
@@ -140,25 +141,33 @@ fn write(context: &Context, args: GenerateArgs) -> Result<Exit, Failure> {
 /// The run and the results; either may be missing, but not both.
 async fn show(context: &Context, id: &str, results: &Path) -> Result<Exit, Failure> {
     let files = result_files(results);
+    let mut last_run = None;
     let view = match view(context, id).await {
-        Ok(view) => view,
+        Ok((view, task)) => {
+            if view.is_none() && files.is_empty() {
+                return Err(nothing_known(id, results, task.as_ref()));
+            }
+            let runs = view.as_ref().map(|view| view.run.clone()).into_iter().chain(task);
+            last_run = runs.max_by(|a, b| a.started_at.cmp(&b.started_at));
+            view
+        }
         // Results need no server to be shown.
         Err(failure) if !files.is_empty() => {
             failure.print();
             note("showing the results only");
             None
         }
-        Err(failure) => return Err(failure),
+        Err(failure) => {
+            note(&format!("there are no results in {} either", results.display()));
+            return Err(failure);
+        }
     };
-    if view.is_none() && files.is_empty() {
-        let unknown = CallError::Unknown { subject: Subject::new(Kind::Dataset, id) };
-        return Err(unknown.into());
-    }
+    let stale = last_run.is_some_and(|run| are_stale(&files, &run));
     let headline = headline(&results.join("summary.json"));
     let document = json!({
-        "id": id, "state": view, "results": files.iter().map(|(name, bytes)| json!({
-            "path": results.join(name), "bytes": bytes,
-        })).collect::<Vec<_>>(), "summary": headline,
+        "id": id, "state": view, "results": files.iter().map(|file| json!({
+            "path": results.join(file.name), "bytes": file.bytes,
+        })).collect::<Vec<_>>(), "stale": stale, "summary": headline,
     });
     context.out.data(&document, || {
         let mut parts = Vec::new();
@@ -166,9 +175,12 @@ async fn show(context: &Context, id: &str, results: &Path) -> Result<Exit, Failu
         if files.is_empty() {
             parts.push(format!("no results in {}", results.display()));
         } else {
-            parts.push(format!("results in {}", results.display()));
+            let whose = if stale { "results of an earlier run" } else { "results" };
+            parts.push(format!("{whose} in {}", results.display()));
             parts.extend(
-                files.iter().map(|(name, bytes)| format!("  {name:<16} {:>14} bytes", show::grouped(*bytes))),
+                files
+                    .iter()
+                    .map(|file| format!("  {:<16} {:>14} bytes", file.name, show::grouped(file.bytes))),
             );
             parts.extend(headline_lines(&headline));
         }
@@ -177,19 +189,51 @@ async fn show(context: &Context, id: &str, results: &Path) -> Result<Exit, Failu
     Ok(Exit::Success)
 }
 
-/// The run of this name, if there is one. A task that worked on the dataset leaves results without one.
-async fn view(context: &Context, id: &str) -> Result<Option<JobView>, Failure> {
-    match Datasets::new(context.connect().await?).view(id).await {
-        Ok(view) => Ok(Some(view)),
+/// The dataset run and the task run of this name, as far as they exist: both work on the same files.
+async fn view(context: &Context, id: &str) -> Result<(Option<JobView>, Option<RunInfo>), Failure> {
+    let caller = context.connect().await?;
+    let view = known(Datasets::new(caller.clone()).view(id).await)?;
+    Ok((view, known(Tasks::new(caller).run(id).await)?))
+}
+
+fn known<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
         Err(CallError::Unknown { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }
 
-fn result_files(folder: &Path) -> Vec<(&'static str, u64)> {
-    let size =
-        |name: &str| fs::metadata(folder.join(name)).ok().filter(fs::Metadata::is_file).map(|m| m.len());
-    RESULT_FILES.iter().filter_map(|name| Some((*name, size(name)?))).collect()
+/// Neither a dataset run nor results: says where it was looked, and of a task that has the name.
+fn nothing_known(id: &str, results: &Path, task: Option<&RunInfo>) -> Failure {
+    note(&format!("there are no results in {}; --data-dir names another data directory", results.display()));
+    if let Some(task) = task {
+        note(&format!("there is a task `{id}`, {}; `keel task show {id}` tells more", task.status.word()));
+    }
+    CallError::Unknown { subject: Subject::new(Kind::Dataset, id) }.into()
+}
+
+/// A result file that is there.
+struct ResultFile {
+    name: &'static str,
+    bytes: u64,
+    written_at: Option<Timestamp>,
+}
+
+fn result_files(folder: &Path) -> Vec<ResultFile> {
+    let find = |name: &'static str| {
+        let data = fs::metadata(folder.join(name)).ok().filter(fs::Metadata::is_file)?;
+        let written_at = data.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
+        Some(ResultFile { name, bytes: data.len(), written_at })
+    };
+    RESULT_FILES.into_iter().filter_map(find).collect()
+}
+
+/// Whether the last run did not complete, and some of the files are older than it.
+fn are_stale(files: &[ResultFile], run: &RunInfo) -> bool {
+    let started_at = run.started_at.as_ref().and_then(|text| text.parse::<Timestamp>().ok());
+    let is_older = |file: &ResultFile| file.written_at.zip(started_at).is_some_and(|(w, s)| w < s);
+    run.status != RunStatus::Completed && files.iter().any(is_older)
 }
 
 /// The single figures of a summary, in all and by currency; its tables are in the report.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use futures::StreamExt;
 use keel_client::orders::Submitted;
-use keel_client::{OrderFilter, Orders, Submission};
+use keel_client::{Kind, OrderFilter, Orders, Subject, Submission};
 use keel_types::decision::DecideRequest;
 use keel_types::input::OrderInput;
 use keel_types::state::OrderStatus;
@@ -99,7 +99,8 @@ pub(crate) struct SubmitArgs {
     /// Who places the orders of the file, where they do not say so themselves
     #[arg(long, value_name = "WHO", value_parser = some_text, conflicts_with = "id")]
     requested_by: Option<String>,
-    /// Run an order again that has ended; it ends at once with the recorded outcome
+    /// Run an order again that has ended; it ends at once with the recorded outcome, or finishes or undoes an order
+    /// whose run was ended from outside
     #[arg(long)]
     again: bool,
 }
@@ -132,6 +133,10 @@ pub(crate) async fn run(context: &Context, command: OrderCommand) -> Result<Exit
         OrderCommand::Show { id } => {
             let view = Orders::new(context.connect().await?).view(&id).await?;
             context.out.data(&view, || show::order(&view))?;
+            let subject = Subject::new(Kind::Order, &id);
+            if let Some(remedy) = subject.after(view.run.status) {
+                note(&format!("{subject}: {remedy}"));
+            }
             Ok(Exit::Success)
         }
         OrderCommand::Watch { id } => {
@@ -168,9 +173,13 @@ async fn submit(context: &Context, args: SubmitArgs) -> Result<Exit, Failure> {
         })
         .buffered(IN_FLIGHT);
     let mut failed = 0_usize;
+    let mut ended_from_outside = Vec::new();
     while let Some((name, answer)) = calls.next().await {
         match answer {
-            Ok(submission) => context.out.data(&submission, || submitted(&submission))?,
+            Ok(submission) => {
+                context.out.data(&submission, || submitted(&submission))?;
+                ended_from_outside.extend(remedy(&submission));
+            }
             Err(error) => {
                 failed += 1;
                 note(&format!("order `{name}` was not placed"));
@@ -178,7 +187,15 @@ async fn submit(context: &Context, args: SubmitArgs) -> Result<Exit, Failure> {
             }
         }
     }
-    Ok(Exit::of(failed == 0))
+    ended_from_outside.iter().for_each(|text| note(text));
+    Ok(Exit::of(failed == 0 && ended_from_outside.is_empty()))
+}
+
+/// What to do about an order that was there already and can neither finish nor be undone by itself.
+fn remedy(submission: &Submission) -> Option<String> {
+    let subject = Subject::new(Kind::Order, &submission.order_id);
+    let remedy = subject.after(submission.outcome.as_ref()?.status)?;
+    Some(format!("{subject} was not started: {remedy}"))
 }
 
 fn submitted(submission: &Submission) -> String {
@@ -191,6 +208,9 @@ fn submitted(submission: &Submission) -> String {
             format!(
                 "order {order_id} is already running (workflow {workflow_id}, run {run_id}); nothing was started"
             )
+        }
+        (Submitted::AlreadyFinished, Some(outcome)) if outcome.status.is_from_outside() => {
+            format!("order {order_id} is {outcome}; nothing was started")
         }
         (Submitted::AlreadyFinished, outcome) => {
             let how = outcome.as_ref().map(ToString::to_string).unwrap_or_default();

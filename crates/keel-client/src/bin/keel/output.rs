@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use keel_config::ConfigProblems;
 use serde::Serialize;
 
@@ -128,7 +129,7 @@ impl Out {
         let mut stdout = std::io::stdout().lock();
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::Unread),
-            other => Ok(other?),
+            other => Ok(other.context("cannot write to standard output")?),
         }
     }
 }

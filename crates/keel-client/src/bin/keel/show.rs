@@ -4,7 +4,7 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use keel_client::{OrderRow, OrderView, Outcome, RunInfo};
 use keel_types::money;
-use keel_types::state::OrderState;
+use keel_types::state::{OrderState, OrderStatus};
 
 /// A number with its thousands apart.
 pub(crate) fn grouped(number: u64) -> String {
@@ -30,9 +30,11 @@ pub(crate) fn pairs(rows: &[(&str, String)]) -> String {
 /// `keel order show`.
 pub(crate) fn order(view: &OrderView) -> String {
     let mut rows = vec![("order", view.order_id.clone())];
-    rows.push(("status", view.status.clone().unwrap_or_else(|| view.run.status.word().to_owned())));
+    let outside = view.run.status.is_from_outside();
+    let status = view.status.clone().filter(|_| !outside);
+    rows.push(("status", status.unwrap_or_else(|| view.run.status.word().to_owned())));
     if let Some(state) = &view.state {
-        state_rows(state, &mut rows);
+        state_rows(state, view.run.status.is_closed(), &mut rows);
     } else if let Some(customer) = &view.run.customer_id {
         rows.push(("customer", customer.clone()));
     }
@@ -44,11 +46,11 @@ pub(crate) fn order(view: &OrderView) -> String {
 /// The state alone, as `keel order decide` answers.
 pub(crate) fn state(state: &OrderState) -> String {
     let mut rows = vec![("order", state.order_id.clone()), ("status", state.status.to_string())];
-    state_rows(state, &mut rows);
+    state_rows(state, false, &mut rows);
     pairs(&rows)
 }
 
-fn state_rows(state: &OrderState, rows: &mut Vec<(&'static str, String)>) {
+fn state_rows(state: &OrderState, closed: bool, rows: &mut Vec<(&'static str, String)>) {
     let steps = |steps: &[keel_types::state::SagaStep]| {
         (!steps.is_empty()).then(|| steps.iter().map(|step| step.as_str()).collect::<Vec<_>>().join(", "))
     };
@@ -66,9 +68,9 @@ fn state_rows(state: &OrderState, rows: &mut Vec<(&'static str, String)>) {
         ("rejected by", state.rejected_by.clone()),
         ("rejected because", state.rejected_reason.clone()),
         ("decided at", state.decided_at.clone()),
-        ("expires at", state.deadline.clone().filter(|_| state.status.as_str() == "pending")),
+        ("expires at", state.deadline.clone().filter(|_| !closed && state.status == OrderStatus::Pending)),
         ("reminded at", state.reminded_at.clone()),
-        ("running", state.current_step.clone()),
+        (if closed { "was running" } else { "running" }, state.current_step.clone()),
         ("done", steps(&state.completed_steps)),
         ("undone", steps(&state.compensated_steps)),
         ("failure", failure),

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use keel_client::jobs::{Job, JobStart, Jobs};
 use keel_client::{JobView, Tasks};
-use keel_types::progress::Progress;
+use keel_types::progress::{Progress, Step};
 use serde_json::json;
 use temporalio_common::{HasWorkflowDefinition, WorkflowDefinition};
 
@@ -114,16 +114,22 @@ pub(crate) fn job_text(word: &'static str, view: &JobView) -> String {
         }
         None => rows.extend(view.run.task_step.clone().map(|step| ("step", step))),
     }
+    let step = view.progress.as_ref().map(|progress| progress.current_step.as_str());
+    let step = step.or(view.run.task_step.as_deref()).and_then(Step::parse);
     if let Some(heartbeat) = view.run.heartbeat() {
-        rows.push((
-            "rows",
-            format!(
-                "{} accepted, {} rejected, {:.1} % of the file",
-                show::grouped(heartbeat.rows_accepted),
-                show::grouped(heartbeat.rows_rejected),
-                heartbeat.fraction() * 100.0
+        let percent = heartbeat.fraction() * 100.0;
+        rows.push(match step {
+            // The last step reads the file once more, for its checksum, and counts no rows.
+            Some(Step::Complete) => ("hashed", format!("{percent:.1} % of the bytes")),
+            _ => (
+                "rows",
+                format!(
+                    "{} accepted, {} rejected, {percent:.1} % of the file",
+                    show::grouped(heartbeat.rows_accepted),
+                    show::grouped(heartbeat.rows_rejected),
+                ),
             ),
-        ));
+        });
     }
     show::run_rows(&view.run, view.outcome.as_ref(), &mut rows);
     rows.push(("source", show::source(view.source)));

@@ -5,12 +5,12 @@ use std::io::IsTerminal;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use keel_client::jobs::{Job, percent};
-use keel_client::{Kind, Outcome, Sighting, Watch};
+use keel_client::{Kind, LastFailure, Outcome, RunInfo, Sighting, Subject, Watch};
 use keel_types::dataset::DatasetProgress;
-use keel_types::progress::Progress;
+use keel_types::progress::{Progress, Step};
 use keel_types::state::OrderState;
 use keel_types::workflow::GetState;
-use serde_json::json;
+use serde_json::{Value, json};
 use temporalio_common::{HasWorkflowDefinition, WorkflowDefinition};
 
 use crate::output::{Exit, Failure, Out, note};
@@ -25,12 +25,14 @@ where
     let mut lines = JobLines::new(J::KIND, id);
     let bar = bar(out, &format!("{} {id}", J::KIND.word()));
     let mut absence = Absence::default();
+    let mut failures = Failures::default();
     loop {
         let sighting = tokio::select! {
             sighting = watch.next() => sighting?,
             _ = tokio::signal::ctrl_c() => return Ok(interrupted(bar.as_ref(), J::KIND, id)),
         };
         absence.tell(&sighting, bar.as_ref());
+        let failed_anew = failures.tell(out, &sighting, bar.as_ref());
         if let Some(outcome) = &sighting.outcome {
             if let Some(bar) = &bar {
                 bar.finish_and_clear();
@@ -38,20 +40,25 @@ where
             return ended(out, J::KIND, id, outcome);
         }
         let heartbeat = sighting.info.as_ref().and_then(|info| info.heartbeat());
-        let Some(progress) = &sighting.answer else { continue };
+        let Some(progress) = &sighting.answer else {
+            if failed_anew && out.is_json() {
+                out.data(&failures.added_to(json!({"id": id})), String::new)?;
+            }
+            continue;
+        };
         let line = lines.next(progress, heartbeat, Timestamp::now());
         match (&bar, line) {
             (Some(bar), _) => {
                 bar.set_position((percent(J::KIND, progress, heartbeat) * 10.0) as u64);
                 bar.set_message(message(progress, heartbeat, Timestamp::now()));
             }
-            (None, Some(line)) => {
+            (None, line) if line.is_some() || (failed_anew && out.is_json()) => {
                 let percent = percent(J::KIND, progress, heartbeat);
                 let document =
                     json!({"id": id, "percent": percent, "progress": progress, "heartbeat": heartbeat});
-                out.data(&document, || line)?;
+                out.data(&failures.added_to(document), || line.unwrap_or_default())?;
             }
-            (None, None) => {}
+            (None, _) => {}
         }
     }
 }
@@ -60,19 +67,27 @@ where
 pub(crate) async fn order(out: Out, id: &str, mut watch: Watch<GetState>) -> Result<Exit, Failure> {
     let mut last: Option<OrderState> = None;
     let mut absence = Absence::default();
+    let mut failures = Failures::default();
     loop {
         let sighting = tokio::select! {
             sighting = watch.next() => sighting?,
             _ = tokio::signal::ctrl_c() => return Ok(interrupted(None, Kind::Order, id)),
         };
         absence.tell(&sighting, None);
+        let failed_anew = failures.tell(out, &sighting, None);
         if let Some(outcome) = &sighting.outcome {
             return ended(out, Kind::Order, id, outcome);
         }
-        if let Some(state) = sighting.answer.filter(|state| last.as_ref() != Some(state)) {
-            out.data(&state, || order_line(&state))?;
-            last = Some(state);
+        let news = sighting.answer.filter(|state| last.as_ref() != Some(state));
+        if news.is_none() && !(failed_anew && out.is_json()) {
+            continue;
         }
+        last = news.or(last);
+        let document = match &last {
+            Some(state) => serde_json::to_value(state)?,
+            None => json!({"orderId": id}),
+        };
+        out.data(&failures.added_to(document), || last.as_ref().map(order_line).unwrap_or_default())?;
     }
 }
 
@@ -102,7 +117,9 @@ fn ended(out: Out, kind: Kind, id: &str, outcome: &Outcome) -> Result<Exit, Fail
             format!("{word} {id} {status}: {detail}")
         }
     })?;
-    if outcome.failure.as_ref().is_some_and(|failure| failure.kind.is_some()) {
+    if let Some(remedy) = Subject::new(kind, id).after(outcome.status) {
+        note(&format!("{word} {id}: {remedy}"));
+    } else if outcome.failure.as_ref().is_some_and(|failure| failure.kind.is_some()) {
         note(&format!("docs/failures.md says what to do about it; `keel {word} show {id}` tells more"));
     } else if !outcome.is_success() {
         note(&format!("`keel {word} show {id}` tells more"));
@@ -137,12 +154,17 @@ fn bar(out: Out, prefix: &str) -> Option<ProgressBar> {
 
 fn message(progress: &Progress, heartbeat: Option<DatasetProgress>, now: Timestamp) -> String {
     let mut text = progress.current_step.clone();
-    if let Some(heartbeat) = heartbeat {
-        text.push_str(&format!(
+    match (Step::parse(&progress.current_step), heartbeat) {
+        (Some(Step::Process), Some(heartbeat)) => text.push_str(&format!(
             " ({} rows, {} rejected)",
             grouped(heartbeat.rows_accepted),
             grouped(heartbeat.rows_rejected)
-        ));
+        )),
+        // It reads the file once more, for the checksum, and counts no rows.
+        (Some(Step::Complete), Some(heartbeat)) => {
+            text.push_str(&format!(" ({:.0} % of the bytes hashed)", heartbeat.fraction() * 100.0));
+        }
+        _ => {}
     }
     if let Some(end) = expected_end(progress, now) {
         text.push_str(&format!(", expected end {end}"));
@@ -186,6 +208,48 @@ impl JobLines {
     }
 }
 
+/// Tells once for each failed attempt why nothing moves.
+#[derive(Debug, Default)]
+struct Failures {
+    last: Option<LastFailure>,
+}
+
+impl Failures {
+    /// Takes note of the last failure; whether it is a new one. People are told on stderr, programs by
+    /// [`Failures::added_to`].
+    fn tell<S>(&mut self, out: Out, sighting: &Sighting<S>, bar: Option<&ProgressBar>) -> bool {
+        let now = sighting.info.as_ref().and_then(RunInfo::last_failure);
+        let is_new = now.as_ref().is_some_and(|now| !self.last.as_ref().is_some_and(|last| same(last, now)));
+        self.last = now;
+        if let Some(failure) = self.last.as_ref().filter(|_| is_new && !out.is_json()) {
+            say(bar, &failure.to_string());
+        }
+        is_new
+    }
+
+    /// `document` with the field `lastFailure`, if there is one.
+    fn added_to(&self, mut document: Value) -> Value {
+        if let (Some(failure), Some(fields)) = (&self.last, document.as_object_mut()) {
+            fields.insert("lastFailure".to_owned(), json!(failure));
+        }
+        document
+    }
+}
+
+/// Whether two looks saw the same failed attempt; that the next one has started by now is no news.
+fn same(one: &LastFailure, other: &LastFailure) -> bool {
+    let key = |failure: &LastFailure| (failure.activity.clone(), failure.failure.clone(), failure.attempt);
+    key(one) == key(other)
+}
+
+/// A note that does not tear the bar.
+fn say(bar: Option<&ProgressBar>, text: &str) {
+    match bar {
+        Some(bar) => bar.suspend(|| note(text)),
+        None => note(text),
+    }
+}
+
 /// Tells once, not every time, that nobody answers.
 #[derive(Debug, Default)]
 struct Absence {
@@ -209,10 +273,7 @@ impl Absence {
             _ => None,
         };
         if let Some(text) = text {
-            match bar {
-                Some(bar) => bar.suspend(|| note(&text)),
-                None => note(&text),
-            }
+            say(bar, &text);
         }
         self.told = now;
     }
@@ -254,6 +315,13 @@ mod tests {
                 .next(&at("process", 20), bytes(60), after)
                 .is_some_and(|line| line.contains(" 32 % ") && line.ends_with("rejected)"))
         );
+        // Rows belong to the step that counts them.
+        assert_eq!(
+            lines.next(&at("complete", 80), bytes(50), after).as_deref(),
+            Some("task T-1: 90 % complete (50 % of the bytes hashed)")
+        );
+        let mut lines = JobLines::new(Kind::Task, "T-1");
+        assert!(lines.next(&at("process", 20), bytes(60), after).is_some());
         // A retry that starts the step over is no news.
         assert_eq!(lines.next(&at("process", 20), bytes(0), before), None);
     }
