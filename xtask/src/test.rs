@@ -48,7 +48,14 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     if args.filter.is_empty() { tidy::run(tidy::Args::default()) } else { Ok(()) }
 }
 
+/// Doc tests first, so that the last summary is the one of all other tests.
 fn tests(filter: &[String], nextest: bool, with_servers: impl Fn(&mut Command)) -> anyhow::Result<()> {
+    if filter.is_empty() {
+        let mut docs = exec::cargo();
+        docs.args(["test", "--locked", "--workspace", "--doc", "--quiet"]);
+        with_servers(&mut docs);
+        exec::foreground(&mut docs)?;
+    }
     let mut command = exec::cargo();
     if nextest {
         command.args(["nextest", "run", "--locked", "--workspace"]);
@@ -61,12 +68,5 @@ fn tests(filter: &[String], nextest: bool, with_servers: impl Fn(&mut Command)) 
             .args(filter);
     }
     with_servers(&mut command);
-    exec::foreground(&mut command)?;
-    if !filter.is_empty() {
-        return Ok(());
-    }
-    let mut docs = exec::cargo();
-    docs.args(["test", "--locked", "--workspace", "--doc", "--quiet"]);
-    with_servers(&mut docs);
-    exec::foreground(&mut docs)
+    exec::foreground(&mut command)
 }
