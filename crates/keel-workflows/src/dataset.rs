@@ -23,6 +23,7 @@ use crate::failure::{StepError, failed};
 use crate::input;
 use crate::log;
 use crate::options::WorkflowOptions;
+use crate::time::now;
 
 const STEPS: [Step; 1] = [Step::Process];
 
@@ -72,8 +73,4 @@ impl DatasetWorkflow {
     pub fn new(options: Arc<WorkflowOptions>) -> Self {
         Self { options, progress: ProgressTracker::new(&STEPS, SystemTime::UNIX_EPOCH) }
     }
-}
-
-fn now(ctx: &WorkflowContext<DatasetWorkflow>) -> SystemTime {
-    ctx.workflow_time().unwrap_or(SystemTime::UNIX_EPOCH)
 }

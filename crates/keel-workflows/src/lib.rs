@@ -14,6 +14,7 @@ pub mod task;
 mod failure;
 mod input;
 mod log;
+mod time;
 
 use std::sync::Arc;
 

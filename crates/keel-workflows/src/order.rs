@@ -39,6 +39,7 @@ use crate::failure::{StepError, failed};
 use crate::input;
 use crate::log;
 use crate::options::{OrderOptions, WorkflowOptions};
+use crate::time::{now, or_epoch};
 use desk::Desk;
 use saga::{Saga, SagaEnd};
 
@@ -92,13 +93,13 @@ impl InteractiveOrderWorkflow {
     #[signal(name = handler::APPROVE)]
     pub fn approve(&mut self, ctx: &mut SyncWorkflowContext<Self>, payload: RawValue) {
         let by = input::text(payload, ctx.payload_converter());
-        self.desk.receive(Verdict::Approve, by, time_of(ctx.workflow_time()));
+        self.desk.receive(Verdict::Approve, by, or_epoch(ctx.workflow_time()));
     }
 
     #[signal(name = handler::REJECT)]
     pub fn reject(&mut self, ctx: &mut SyncWorkflowContext<Self>, payload: RawValue) {
         let reason = input::text(payload, ctx.payload_converter());
-        self.desk.receive(Verdict::Reject, reason, time_of(ctx.workflow_time()));
+        self.desk.receive(Verdict::Reject, reason, or_epoch(ctx.workflow_time()));
     }
 
     #[update_validator(decide)]
@@ -381,13 +382,4 @@ const fn cancelled() -> Outcome {
 
 fn order_options(ctx: &Ctx) -> OrderOptions {
     ctx.state(|s| s.options.order.clone())
-}
-
-fn now(ctx: &Ctx) -> SystemTime {
-    time_of(ctx.workflow_time())
-}
-
-/// The time of the current workflow task; it is only absent before the first one.
-fn time_of(time: Option<SystemTime>) -> SystemTime {
-    time.unwrap_or(SystemTime::UNIX_EPOCH)
 }

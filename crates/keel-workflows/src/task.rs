@@ -25,6 +25,7 @@ use crate::failure::{StepError, failed};
 use crate::input;
 use crate::log;
 use crate::options::WorkflowOptions;
+use crate::time::now;
 
 const TASK_STEP: SearchAttributeKey<String> = SearchAttributeKey::keyword(search_attribute::TASK_STEP);
 
@@ -98,8 +99,4 @@ async fn perform(
         let options = if step == Step::Complete { options.process() } else { options.step() };
         ctx.execute_activity(ProcessStep, input, options).await
     }
-}
-
-fn now(ctx: &WorkflowContext<TrackableWorkflow>) -> SystemTime {
-    ctx.workflow_time().unwrap_or(SystemTime::UNIX_EPOCH)
 }
