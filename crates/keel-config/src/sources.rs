@@ -24,8 +24,10 @@ pub const SHORT_NAMES: [(&str, &str); 6] = [
 
 /// Every section of the one settings file that all programs share. A program that reads only some of them names the
 /// others in [`Sources::foreign_sections`].
-pub const ALL_SECTIONS: [&str; 10] =
-    ["temporal", "worker", "order", "approval", "task", "store", "payments", "courier", "dataset", "log"];
+pub const ALL_SECTIONS: [&str; 12] = [
+    "temporal", "worker", "order", "approval", "task", "store", "payments", "courier", "dataset", "log",
+    "traces", "http",
+];
 
 /// The layers above the built-in defaults, weakest first: file, environment, flags.
 #[derive(Clone, Debug, Default)]

@@ -5,9 +5,11 @@
 //! own account.
 
 mod filter;
+pub mod health;
 mod options;
 
 pub use filter::directives;
+pub use health::Health;
 pub use options::{LogFormat, LogOptions};
 
 use std::io::IsTerminal;

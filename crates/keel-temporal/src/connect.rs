@@ -8,6 +8,7 @@ use temporalio_client::{Client, ClientOptions, Connection};
 use temporalio_common::protos::temporal::api::workflowservice::v1::DescribeNamespaceRequest;
 
 use crate::error::ConnectError;
+use crate::instruments::Instruments;
 use crate::options::{Target, connection_options};
 use crate::probe::probe;
 
@@ -46,13 +47,18 @@ pub fn install_crypto_provider() {
 ///
 /// # Errors
 /// [`ConnectError`]; the last one seen when the wait is over. Each names the address and the next step.
-pub async fn connect(section: &TemporalSection, identity: &str, wait: Wait) -> Result<Client, ConnectError> {
+pub async fn connect(
+    section: &TemporalSection,
+    identity: &str,
+    instruments: &Instruments,
+    wait: Wait,
+) -> Result<Client, ConnectError> {
     install_crypto_provider();
     let identity = if section.identity.is_empty() { identity } else { &section.identity };
     let target = Target::new(section)?;
     let end = Instant::now() + wait.limit;
     loop {
-        let error = match attempt(section, &target, identity).await {
+        let error = match attempt(section, &target, identity, instruments).await {
             Ok(client) => return Ok(client),
             Err(error) => error,
         };
@@ -64,20 +70,28 @@ pub async fn connect(section: &TemporalSection, identity: &str, wait: Wait) -> R
     }
 }
 
-async fn attempt(section: &TemporalSection, target: &Target, identity: &str) -> Result<Client, ConnectError> {
+async fn attempt(
+    section: &TemporalSection,
+    target: &Target,
+    identity: &str,
+    instruments: &Instruments,
+) -> Result<Client, ConnectError> {
     let limit = section.connect_timeout;
     // Asking the network first tells an unknown name, a closed port and a silent host apart, which the
     // gRPC layer reports alike.
     probe(target, limit).await?;
-    let options = connection_options(section, target, identity)?;
+    let options = connection_options(section, target, identity, instruments)?;
     let connecting = tokio::time::timeout(limit, Connection::connect(options));
     let connection = match connecting.await {
         Ok(Ok(connection)) => connection,
         Ok(Err(error)) => return Err(ConnectError::from_connect(target, error)),
         Err(_) => return Err(ConnectError::Silent { address: target.shown(), limit }),
     };
-    let client = Client::new(connection, ClientOptions::new(&section.namespace).build())
-        .map_err(|error| ConnectError::settings(target, &error.to_string()))?;
+    let client = Client::new(
+        connection,
+        ClientOptions::new(&section.namespace).plugins(instruments.plugins.clone()).build(),
+    )
+    .map_err(|error| ConnectError::settings(target, &error.to_string()))?;
     check_namespace(&client, target, &section.namespace, limit).await?;
     Ok(client)
 }

@@ -9,9 +9,11 @@
 pub mod attributes;
 pub mod connect;
 mod error;
+pub mod instruments;
 mod options;
 mod probe;
 
 pub use attributes::{SearchAttributesError, check_search_attributes};
 pub use connect::{Wait, connect, install_crypto_provider};
 pub use error::ConnectError;
+pub use instruments::Instruments;

@@ -8,6 +8,7 @@ use temporalio_client::{ClientTlsOptions, ConnectionOptions, TlsOptions};
 use url::Url;
 
 use crate::error::ConnectError;
+use crate::instruments::Instruments;
 
 /// Where the server is, ready to be dialled and to be shown.
 #[derive(Clone, Debug)]
@@ -44,6 +45,7 @@ pub(crate) fn connection_options(
     section: &TemporalSection,
     target: &Target,
     identity: &str,
+    instruments: &Instruments,
 ) -> Result<ConnectionOptions, ConnectError> {
     let key = section.resolve_api_key().map_err(|problem| ConnectError::settings(target, &problem))?;
     // The SDK does not turn TLS on for an API key, whatever its documentation says: without these options the key
@@ -54,6 +56,7 @@ pub(crate) fn connection_options(
         .connect_timeout(section.connect_timeout)
         .maybe_api_key(key.map(|key| key.expose_secret().to_owned()))
         .maybe_tls_options(tls)
+        .maybe_metrics_meter(instruments.connection_meter())
         .build())
 }
 
@@ -81,7 +84,7 @@ fn tls_options(section: &TemporalSection, target: &Target) -> Result<TlsOptions,
 mod tests {
     use keel_config::TemporalSection;
 
-    use super::{Target, connection_options};
+    use super::{Instruments, Target, connection_options};
 
     fn options(address: &str, key: Option<&str>) -> temporalio_client::ConnectionOptions {
         let section = TemporalSection {
@@ -90,7 +93,7 @@ mod tests {
             ..TemporalSection::default()
         };
         let target = Target::new(&section).expect("a good address");
-        connection_options(&section, &target, "me@here").expect("nothing to read")
+        connection_options(&section, &target, "me@here", &Instruments::default()).expect("nothing to read")
     }
 
     #[test]

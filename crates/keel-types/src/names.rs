@@ -71,6 +71,51 @@ pub mod search_attribute {
     pub const ALL: [&str; 3] = [ORDER_STATUS, CUSTOMER_ID, TASK_STEP];
 }
 
+/// Metrics of the business, as they stand in `/metrics`. `docs/metrics.md` explains each; a test holds it against the
+/// live endpoint. Durations are in seconds, sizes in bytes. Label values are taken from small fixed sets, never from
+/// ids.
+pub mod metric {
+    /// Counter: orders that reached a final state. Label `outcome`, as in [`crate::state::OrderStatus`].
+    pub const ORDERS_TOTAL: &str = "keel_orders_total";
+    /// Histogram: from the order's opening to the decision that counts. Label `decision` (`approved`, `rejected`).
+    pub const ORDER_DECISION_SECONDS: &str = "keel_order_decision_seconds";
+    /// Counter: steps of the saga that were done. Label `step`, an activity name.
+    pub const SAGA_STEPS_TOTAL: &str = "keel_saga_steps_total";
+    /// Counter: steps of the saga that were undone. Label `step`, an activity name.
+    pub const SAGA_COMPENSATIONS_TOTAL: &str = "keel_saga_compensations_total";
+    /// Counter: activity attempts that failed. Labels `activity`, `failure` (a failure type).
+    pub const ACTIVITY_FAILURES_TOTAL: &str = "keel_activity_failures_total";
+    /// Counter: dataset rows read. Label `kind` (`accepted`, `rejected`).
+    pub const DATASET_ROWS_TOTAL: &str = "keel_dataset_rows_total";
+    /// Counter: dataset bytes read.
+    pub const DATASET_BYTES_TOTAL: &str = "keel_dataset_bytes_total";
+    /// Gauge: dataset runs of this process that are busy now.
+    pub const DATASET_ACTIVE: &str = "keel_dataset_active";
+    /// Gauge: seconds since the last heartbeat of the dataset run that waits longest for one; 0 when none runs.
+    pub const HEARTBEAT_AGE_SECONDS: &str = "keel_heartbeat_age_seconds";
+    /// Gauge: state of a provider's circuit breaker: 0 closed, 1 half-open, 2 open. Label `provider`.
+    pub const BREAKER_STATE: &str = "keel_breaker_state";
+    /// Counter: changes of a provider's circuit breaker. Labels `provider`, `to` (`closed`, `half_open`, `open`).
+    pub const BREAKER_TRANSITIONS_TOTAL: &str = "keel_breaker_transitions_total";
+    /// Histogram: calls to a provider. Labels `provider`, `operation`, `outcome` (`ok`, `refused`, `unavailable`,
+    /// `protocol`, `slow`).
+    pub const PROVIDER_CALL_SECONDS: &str = "keel_provider_call_seconds";
+    /// Counter: calls that were not made because the breaker is open or the bulkhead is full. Labels `provider`,
+    /// `reason` (`open`, `full`).
+    pub const PROVIDER_REJECTED_TOTAL: &str = "keel_provider_rejected_total";
+    /// Gauge: calls to a provider in flight. Label `provider`.
+    pub const PROVIDER_IN_FLIGHT: &str = "keel_provider_in_flight";
+    /// Histogram: transactions of the store. Label `operation`.
+    pub const STORE_SECONDS: &str = "keel_store_seconds";
+    /// Gauge: 1 while the worker is ready for work, else 0.
+    pub const WORKER_READY: &str = "keel_worker_ready";
+    /// Counter: times the SDK worker was rebuilt inside the process. Label `reason` (`recycle`, `failed`,
+    /// `server_lost`).
+    pub const WORKER_REBUILDS_TOTAL: &str = "keel_worker_rebuilds_total";
+    /// Gauge: always 1. Labels `version`, `build_id`, `role`.
+    pub const BUILD_INFO: &str = "keel_build_info";
+}
+
 /// The workflow id under which Keel's own client runs an order, so that a second submit finds the first.
 #[must_use]
 pub fn order_workflow_id(order_id: &str) -> String {

@@ -5,10 +5,12 @@
 
 mod build;
 mod error;
+mod observed;
 mod run;
 mod settings;
 
 pub use error::WorkerError;
+pub use observed::Observed;
 pub use run::run;
 pub use settings::{ApprovalOptions, WorkerOptions, WorkerSettings};
 

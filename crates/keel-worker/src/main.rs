@@ -9,7 +9,7 @@ use clap::Parser;
 
 use cli::{Cli, Command, StoreCommand};
 use keel_config::ConfigProblems;
-use keel_worker::WorkerSettings;
+use keel_worker::{Observed, WorkerSettings};
 
 /// Bad usage or bad settings, as in `sysexits.h`.
 const EX_USAGE: u8 = 64;
@@ -39,7 +39,7 @@ fn start(cli: &Cli, settings: &WorkerSettings) -> anyhow::Result<()> {
     let done = runtime.block_on(async {
         match &cli.command {
             None | Some(Command::Run) => {
-                keel_worker::run(settings, signals::stop()?).await?;
+                keel_worker::run(settings, &Observed::default(), signals::stop()?).await?;
                 tracing::info!("worker stopped");
             }
             Some(Command::Store(StoreCommand::Seed)) => {

@@ -9,7 +9,7 @@ use temporalio_sdk::Runtime;
 use temporalio_sdk::runtime::RuntimeOptions;
 use tokio_util::sync::CancellationToken;
 
-use crate::{WorkerError, WorkerSettings, build};
+use crate::{Observed, WorkerError, WorkerSettings, build};
 
 /// Runs a worker until `shutdown` resolves, then drains it.
 ///
@@ -18,12 +18,16 @@ use crate::{WorkerError, WorkerSettings, build};
 /// # Errors
 /// [`WorkerError`] when the worker cannot start, polling ends for good, or draining takes longer than
 /// `worker.shutdown_deadline`.
-pub async fn run(settings: &WorkerSettings, shutdown: impl Future<Output = ()>) -> Result<(), WorkerError> {
+pub async fn run(
+    settings: &WorkerSettings,
+    observed: &Observed,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), WorkerError> {
     let mut shutdown = pin!(shutdown);
     tokio::select! {
         biased;
         () = &mut shutdown => Ok(()),
-        prepared = prepare(settings) => prepared?.poll(settings, shutdown).await,
+        prepared = prepare(settings, observed) => prepared?.poll(settings, shutdown).await,
     }
 }
 
@@ -35,18 +39,24 @@ struct Prepared {
     _runtime: Runtime,
 }
 
-async fn prepare(settings: &WorkerSettings) -> Result<Prepared, WorkerError> {
+async fn prepare(settings: &WorkerSettings, observed: &Observed) -> Result<Prepared, WorkerError> {
     build::data_dir(settings)?;
     let store = build::store(settings).await?;
     let identity = identity();
     let wait = Wait::up_to(settings.worker.connect_within);
-    let client =
-        keel_temporal::connect(&settings.temporal, &identity, wait).await.map_err(WorkerError::Connect)?;
+    let client = keel_temporal::connect(&settings.temporal, &identity, &observed.instruments, wait)
+        .await
+        .map_err(WorkerError::Connect)?;
     keel_temporal::check_search_attributes(&client, &search_attribute::ALL)
         .await
         .map_err(WorkerError::SearchAttributes)?;
-    let runtime = Runtime::from_current_tokio(RuntimeOptions::default())
-        .map_err(|error| WorkerError::Create(Box::new(error)))?;
+    let runtime = RuntimeOptions::builder()
+        .telemetry_options(observed.instruments.telemetry())
+        .build()
+        .map_err(|error| WorkerError::Create(error.into()))
+        .and_then(|options| {
+            Runtime::from_current_tokio(options).map_err(|error| WorkerError::Create(Box::new(error)))
+        })?;
     let stopping = CancellationToken::new();
     let worker = build::worker(settings, &runtime, client, store, stopping.clone())?;
     Ok(Prepared { worker, stopping, _runtime: runtime })

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
 use keel_config::TemporalSection;
-use keel_temporal::Wait;
+use keel_temporal::{Instruments, Wait};
 use keel_types::state::OrderStatus;
 use keel_types::workflow::InteractiveOrder;
 use temporalio_client::WorkflowTerminateOptions;
@@ -93,8 +93,9 @@ fn terminate(workflow_id: &str) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
     let call = async {
-        let client =
-            keel_temporal::connect(&section, "keel-test", Wait::none()).await.expect("the server answers");
+        let client = keel_temporal::connect(&section, "keel-test", &Instruments::default(), Wait::none())
+            .await
+            .expect("the server answers");
         let handle = client.get_workflow_handle::<InteractiveOrder>(workflow_id);
         handle.terminate(WorkflowTerminateOptions::builder().reason("test").build()).await.expect("it runs");
     };

@@ -4,7 +4,9 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use keel_config::TemporalSection;
-use keel_temporal::{ConnectError, SearchAttributesError, Wait, check_search_attributes, connect};
+use keel_temporal::{
+    ConnectError, Instruments, SearchAttributesError, Wait, check_search_attributes, connect,
+};
 
 fn server() -> String {
     std::env::var("KEEL_TEST_TEMPORAL_ADDRESS")
@@ -20,7 +22,7 @@ fn section(address: &str) -> TemporalSection {
 }
 
 async fn error(section: &TemporalSection) -> ConnectError {
-    match connect(section, "test", Wait::none()).await {
+    match connect(section, "test", &Instruments::default(), Wait::none()).await {
         Ok(_) => panic!("{} should not connect", section.address),
         Err(error) => error,
     }
@@ -28,7 +30,10 @@ async fn error(section: &TemporalSection) -> ConnectError {
 
 #[tokio::test]
 async fn connects_and_knows_the_search_attributes() {
-    let client = connect(&section(&server()), "test", Wait::up_to(Duration::from_secs(10))).await.unwrap();
+    let client =
+        connect(&section(&server()), "test", &Instruments::default(), Wait::up_to(Duration::from_secs(10)))
+            .await
+            .unwrap();
     check_search_attributes(&client, &["OrderStatus", "CustomerId", "TaskStep"]).await.unwrap();
     let missing = check_search_attributes(&client, &["OrderStatus", "NoSuchThing"]).await.unwrap_err();
     let SearchAttributesError::Missing { names, command, .. } = &missing else { panic!("{missing}") };
@@ -88,12 +93,19 @@ async fn waiting_is_bounded_and_wrong_settings_do_not_wait() {
         listener.local_addr().unwrap()
     };
     let started = Instant::now();
-    let waited =
-        connect(&section(&closed.to_string()), "test", Wait::up_to(Duration::from_millis(1200))).await;
+    let waited = connect(
+        &section(&closed.to_string()),
+        "test",
+        &Instruments::default(),
+        Wait::up_to(Duration::from_millis(1200)),
+    )
+    .await;
     assert!(matches!(waited, Err(ConnectError::Refused { .. })));
     assert!((500..5_000).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
     let started = Instant::now();
-    let wrong = connect(&section("ftp://x"), "test", Wait::up_to(Duration::from_secs(60))).await;
+    let wrong =
+        connect(&section("ftp://x"), "test", &Instruments::default(), Wait::up_to(Duration::from_secs(60)))
+            .await;
     assert!(matches!(wrong, Err(ConnectError::Settings { .. })));
     assert!(started.elapsed() < Duration::from_secs(1));
 }

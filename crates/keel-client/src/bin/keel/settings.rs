@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use keel_client::Caller;
 use keel_config::{ConfigProblems, Settings, Sources, TemporalSection};
 use keel_telemetry::LogOptions;
-use keel_temporal::Wait;
+use keel_temporal::{Instruments, Wait};
 use keel_types::names::DEFAULT_TASK_QUEUE;
 use serde::{Deserialize, Serialize};
 
@@ -93,7 +93,8 @@ impl Context {
         let identity = format!("keel-cli/{}", std::process::id());
         let mut section = self.settings.temporal.clone();
         section.connect_timeout = section.connect_timeout.min(self.timeout);
-        let client = keel_temporal::connect(&section, &identity, Wait::none()).await?;
+        let client =
+            keel_temporal::connect(&section, &identity, &Instruments::default(), Wait::none()).await?;
         Ok(Caller::new(client, &self.settings.worker.task_queue, self.timeout))
     }
 
