@@ -110,6 +110,8 @@ const HEARTBEATS_PER_TIMEOUT: u32 = 3;
 pub struct WorkerOptions {
     /// The task queue to poll. Short name `TASK_QUEUE`. Default `production-queue`.
     pub task_queue: String,
+    /// Names this build in logs, metrics, traces and to Temporal. Default: the version of the program.
+    pub build_id: String,
     /// Activities at once, 1 or more. Short name `MAX_CONCURRENT_ACTIVITIES`. Default 100.
     pub max_concurrent_activities: usize,
     /// Workflow tasks at once, 2 or more. Short name `MAX_CONCURRENT_WORKFLOWS`. Default 100.
@@ -136,6 +138,7 @@ impl Default for WorkerOptions {
     fn default() -> Self {
         Self {
             task_queue: DEFAULT_TASK_QUEUE.to_owned(),
+            build_id: env!("CARGO_PKG_VERSION").to_owned(),
             max_concurrent_activities: 100,
             max_concurrent_workflows: 100,
             max_cached_workflows: 1000,
