@@ -7,6 +7,7 @@
 //! Start reading in [`order`] (the activities), then [`store`] (the rules that keep them safe), [`provider`] and
 //! [`dataset`].
 
+pub mod count;
 pub mod dataset;
 pub mod order;
 pub mod provider;

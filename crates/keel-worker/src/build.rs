@@ -41,6 +41,7 @@ pub(crate) fn worker(
     let options = &settings.worker;
     let mut worker = temporalio_sdk::WorkerOptions::new(&options.task_queue)
         .register_activities(orders(settings, store)?)
+        .activity_inbound_interceptor(keel_activities::count::Failures)
         .register_activities(DatasetActivities::new(settings.dataset.clone(), stopping))
         .tuner(tuner(options))
         .max_cached_workflows(options.max_cached_workflows)
