@@ -13,3 +13,5 @@ pub mod provider;
 pub mod store;
 
 mod failure;
+
+pub use failure::worker_stopping;
