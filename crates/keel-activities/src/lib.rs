@@ -14,3 +14,5 @@ pub mod provider;
 pub mod store;
 
 mod failure;
+
+pub use failure::worker_stopping;

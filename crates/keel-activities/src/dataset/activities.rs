@@ -154,6 +154,7 @@ fn last_checkpoint(ctx: &ActivityContext) -> Option<Checkpoint> {
 fn to_activity_error(error: DatasetError) -> ActivityError {
     match error {
         DatasetError::Cancelled { .. } => ActivityError::cancelled(),
+        DatasetError::Stopping { .. } => failure::worker_stopping(error.with_causes()),
         error => failure::application(error.kind(), error.with_causes()),
     }
 }
