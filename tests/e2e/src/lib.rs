@@ -4,9 +4,11 @@
 //! the workspace. `cargo xtask test` builds the binaries, starts the server and passes both in the environment.
 
 mod process;
+mod server;
 mod wait;
 mod world;
 
 pub use process::Output;
+pub use server::Server;
 pub use wait::{DEADLINE, eventually};
 pub use world::{World, unique};

@@ -89,6 +89,41 @@ impl World {
         self.worker = Some(worker);
     }
 
+    /// Starts the worker and does not wait for it to be ready.
+    pub fn launch_worker(&mut self) {
+        let command = self.worker_command(&[]);
+        self.worker = Some(Daemon::start(command, &self.dir.path().join("worker.log")));
+    }
+
+    /// What the workers of this world have logged.
+    #[must_use]
+    pub fn worker_log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("worker.log")).unwrap_or_default()
+    }
+
+    /// Waits until `/readyz` of the running worker answers with `status` and returns its text.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    #[must_use]
+    pub fn readiness(&self, status: u16) -> String {
+        eventually(&format!("{status} of /readyz"), || {
+            let (found, text) = self.get("/readyz");
+            (found == status).then_some(text)
+        })
+    }
+
+    /// Every event of a run, as the server keeps them.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    #[must_use]
+    pub fn history(&self, workflow_id: &str) -> Vec<Value> {
+        let shown =
+            self.temporal(&["workflow", "show", "--workflow-id", workflow_id, "-o", "json"]).ok().json();
+        shown["events"].as_array().expect("a list of events").clone()
+    }
+
     /// Where the running worker offers health and metrics, `host:port`.
     ///
     /// # Panics
@@ -284,7 +319,7 @@ impl Default for World {
     }
 }
 
-fn needed(name: &str) -> String {
+pub(crate) fn needed(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
         panic!("{name} is not set: run `cargo xtask test`, which builds the binaries and starts the servers")
     })

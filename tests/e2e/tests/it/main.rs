@@ -7,3 +7,5 @@ mod crashes;
 mod datasets;
 mod interop;
 mod orders;
+mod shutdown;
+mod supervision;

@@ -1,0 +1,87 @@
+//! A Temporal server of a test's own, for tests that take it away.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use crate::process::{Daemon, Output, run};
+use crate::wait::eventually;
+use crate::world::needed;
+
+/// What the workflows set, and a namespace must have.
+const SEARCH_ATTRIBUTES: [&str; 3] = ["OrderStatus", "CustomerId", "TaskStep"];
+
+/// A development server that can be started and killed at one address. Dropping it kills it.
+pub struct Server {
+    port: u16,
+    dir: PathBuf,
+    daemon: Option<Daemon>,
+}
+
+impl Server {
+    /// A server that is not started yet, with its state under `dir`.
+    ///
+    /// # Panics
+    /// When no port is free.
+    #[must_use]
+    pub fn new(dir: &Path) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = free.local_addr().expect("a bound address").port();
+        Self { port, dir: dir.to_owned(), daemon: None }
+    }
+
+    /// Host and port.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Starts it with the state of the last time and waits until it answers.
+    ///
+    /// # Panics
+    /// When it ends instead.
+    pub fn start(&mut self) {
+        let mut command = bare(&self.dir);
+        command.args(["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--log-level", "error"]);
+        command.args(["--port", &self.port.to_string(), "--db-filename"]).arg(self.dir.join("temporal.db"));
+        for name in SEARCH_ATTRIBUTES {
+            command.args(["--search-attribute", &format!("{name}=Keyword")]);
+        }
+        let mut daemon = Daemon::start(command, &self.dir.join("server.log"));
+        eventually("a Temporal server that answers", || {
+            assert!(daemon.ended().is_none(), "the server ended: {}", daemon.log());
+            let listed = self.call(&["operator", "search-attribute", "list"]);
+            SEARCH_ATTRIBUTES.iter().all(|name| listed.stdout.contains(name)).then_some(())
+        });
+        self.daemon = Some(daemon);
+    }
+
+    /// Ends it with SIGKILL.
+    pub fn kill(&mut self) {
+        if let Some(mut daemon) = self.daemon.take() {
+            daemon.end(Signal::KILL);
+        }
+    }
+
+    /// Runs the `temporal` command line against it.
+    #[must_use]
+    pub fn call(&self, arguments: &[&str]) -> Output {
+        let mut command = bare(&self.dir);
+        command.args(arguments).args(["--address", &self.address(), "--command-timeout", "10s"]);
+        run(command, &self.dir)
+    }
+}
+
+/// The program needs a user and a home, and must not read a profile of the person's own.
+fn bare(home: &Path) -> Command {
+    let mut command = Command::new(needed("TEMPORAL_CLI"));
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", home)
+        .env("XDG_CONFIG_HOME", home)
+        .env("USER", "keel");
+    command
+}
