@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::WorkerError;
 use crate::build::Parts;
+use crate::farewell;
 use crate::load::Load;
 
 /// A workflow thread that does not come round for so long is stuck in workflow code, and the process is not alive.
@@ -180,6 +181,10 @@ impl Thread {
     async fn poll(&self, worker: &mut Worker) -> Result<(), WorkerError> {
         let stop = worker.shutdown_handle();
         let mut polling = pin!(worker.run());
+        let mut farewell = pin!(async {
+            self.stop.cancelled().await;
+            farewell::lull(&self.load).await;
+        });
         let mut ticks = tokio::time::interval(BEAT);
         let mut stopping = false;
         loop {
@@ -187,7 +192,7 @@ impl Thread {
                 biased;
                 ended = &mut polling => return ended.map_err(WorkerError::Run),
                 () = self.abandon.cancelled() => return Ok(()),
-                () = self.stop.cancelled(), if !stopping => {
+                () = &mut farewell, if !stopping => {
                     stopping = true;
                     stop();
                 }

@@ -7,6 +7,7 @@ mod backoff;
 mod build;
 mod drain;
 mod error;
+mod farewell;
 mod generation;
 mod intercept;
 mod load;

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -18,6 +18,8 @@ use crate::settings::Tuner;
 pub(crate) struct Load {
     state: Mutex<State>,
     run: AtomicU64,
+    /// The same of all generations.
+    run_of_all: Arc<AtomicU64>,
     /// After so many activities [`Load::worn_out`] resolves; 0 is never.
     limit: u64,
     reached: Notify,
@@ -64,7 +66,7 @@ impl Drop for Busy<'_> {
 }
 
 impl Load {
-    pub(crate) fn new(options: &WorkerOptions) -> Self {
+    pub(crate) fn new(options: &WorkerOptions, run_of_all: Arc<AtomicU64>) -> Self {
         let slots = |max: usize| Slots {
             used: 0,
             max: (options.tuner == Tuner::Fixed).then_some(max),
@@ -78,6 +80,7 @@ impl Load {
                 tasks: HashMap::new(),
             }),
             run: AtomicU64::new(0),
+            run_of_all,
             limit: options.rebuild_after_activities,
             reached: Notify::new(),
         }
@@ -90,6 +93,7 @@ impl Load {
             let slots = state.slots(kind);
             slots.set(slots.used + 1);
         }
+        self.run_of_all.fetch_add(1, Ordering::Relaxed);
         if self.run.fetch_add(1, Ordering::Relaxed) + 1 == self.limit {
             self.reached.notify_one();
         }
@@ -133,6 +137,12 @@ impl Load {
     /// Activities begun, local ones included.
     pub(crate) fn activities_run(&self) -> u64 {
         self.run.load(Ordering::Relaxed)
+    }
+
+    /// Whether no workflow task is under way.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let state = self.state();
+        state.tasks.is_empty() && state.local_activities.used == 0
     }
 
     /// Activities that run now.
@@ -211,18 +221,20 @@ impl Slots {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use super::{Kind, Load};
     use crate::WorkerOptions;
 
     fn load(slots: usize, limit: u64) -> Load {
-        Load::new(&WorkerOptions {
+        let options = WorkerOptions {
             max_concurrent_activities: Some(slots),
             max_concurrent_workflows: Some(2),
             rebuild_after_activities: limit,
             ..WorkerOptions::default()
-        })
+        };
+        Load::new(&options, Arc::default())
     }
 
     #[test]

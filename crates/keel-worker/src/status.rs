@@ -1,5 +1,6 @@
 //! What the supervisor tells the world: checks of readiness, one log line for each change, and its part of `/health`.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -43,8 +44,8 @@ struct Facts {
     generation: u64,
     threads: usize,
     load: Option<Arc<Load>>,
-    /// Activities of generations that are gone.
-    run_before: u64,
+    /// Activities of all generations.
+    activities_run: Arc<AtomicU64>,
     draining: usize,
     rebuilds: u64,
     last_rebuild: Option<(&'static str, String, Instant)>,
@@ -123,13 +124,16 @@ impl Status {
         metrics::gauge!(metric::WORKER_READY).set(0.0);
     }
 
-    /// `generation` polls from now on; `draining` earlier ones still finish what they have.
-    pub(crate) fn took_over(&self, generation: &Generation, draining: usize) {
+    /// Where activities of all generations are counted.
+    pub(crate) fn activities_run(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.facts.lock().unwrap_or_else(PoisonError::into_inner).activities_run)
+    }
+
+    /// `generation` polls from now on.
+    pub(crate) fn took_over(&self, generation: &Generation) {
         let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
-        facts.run_before += facts.load.as_ref().map_or(0, |load| load.activities_run());
         facts.generation = generation.number;
         facts.load = Some(Arc::clone(&generation.load));
-        facts.draining = draining;
     }
 
     /// The SDK workers are replaced.
@@ -180,12 +184,11 @@ impl Facts {
         let rebuild = self.last_rebuild.as_ref().map(
             |(reason, why, at)| json!({"reason": reason, "why": why, "secondsAgo": at.elapsed().as_secs()}),
         );
-        let run = self.load.as_ref().map_or(0, |load| load.activities_run());
         json!({
             "generation": self.generation,
             "threads": self.threads,
             "slots": self.load.as_ref().map(|load| load.report()),
-            "activitiesRun": self.run_before + run,
+            "activitiesRun": self.activities_run.load(Ordering::Relaxed),
             "drainingGenerations": self.draining,
             "polls": self.polls,
             "rebuilds": self.rebuilds,

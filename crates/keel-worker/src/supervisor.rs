@@ -140,12 +140,16 @@ impl<'a> Supervisor<'a> {
                 self.ask_store(parts).await;
             }
             self.prune();
+            let lost = lookout.judge(&sight, Instant::now());
+            if let Some(why) = &lost {
+                self.status.pollers.wait(&format!("the SDK worker is built again: {why}"));
+            }
             ready = self.status.publish(self.settings)?;
+            if let Some(why) = lost {
+                return Ok(Change::ServerLost(why));
+            }
             if ready {
                 self.backoff.reset();
-            }
-            if let Some(why) = lookout.judge(&sight, Instant::now()) {
-                return Ok(Change::ServerLost(why));
             }
         }
     }
@@ -204,11 +208,11 @@ impl<'a> Supervisor<'a> {
         clients: Vec<temporalio_client::Client>,
         parts: &Parts,
     ) -> Result<Generation, WorkerError> {
-        let load = Load::new(&self.settings.worker);
+        let load = Load::new(&self.settings.worker, self.status.activities_run());
         let Observed { health, instruments } = self.observed;
         let generation = Generation::start(self.number, clients, parts, load, instruments, health)?;
         self.number += 1;
-        self.status.took_over(&generation, self.retired.len());
+        self.status.took_over(&generation);
         Ok(generation)
     }
 
@@ -232,34 +236,39 @@ impl<'a> Supervisor<'a> {
                 return;
             }
         };
-        let old = self.current.take();
-        match self.start(clients, parts) {
-            Ok(new) => self.current = Some(new),
-            Err(error) => {
-                self.current = old;
-                tracing::warn!(error = %error.with_causes(), "the SDK worker could not be rebuilt; trying again later");
-                return;
+        // Among the retired it is stopped like the others if the process has to end right now.
+        self.retired.extend(self.current.take());
+        let seen = match self.start(clients, parts) {
+            Ok(new) => {
+                self.current = Some(new);
+                tokio::time::timeout(TAKE_OVER, self.seen()).await.unwrap_or(false)
             }
-        }
-        let seen = tokio::time::timeout(TAKE_OVER, self.seen()).await.unwrap_or(false);
-        let mut old = old.expect("only a generation that polls is replaced");
+            Err(error) => {
+                tracing::warn!(error = %error.with_causes(), "the SDK worker could not be rebuilt; trying again later");
+                false
+            }
+        };
         if seen {
             self.status.rebuilt("recycle", &format!("{run} activities ran"));
-            old.stop();
-            self.retired.push(old);
             self.recycle_after = Instant::now();
         } else {
+            self.go_back();
+        }
+        self.retired.iter_mut().for_each(Generation::stop);
+        self.prune();
+    }
+
+    /// The generation before goes on in the place of a new one that does not come up.
+    fn go_back(&mut self) {
+        let new = self.current.take();
+        self.current = self.retired.pop();
+        if let Some(old) = &self.current {
+            self.status.took_over(old);
+        }
+        if let Some(new) = new {
             tracing::warn!("the server did not see the polls of the new SDK worker; the old one goes on");
-            if let Some(new) = self.current.replace(old) {
-                self.status
-                    .took_over(self.current.as_ref().expect("it was just put back"), self.retired.len());
-                self.retired.push(new);
-            }
+            self.retired.push(new);
         }
-        for generation in &mut self.retired {
-            generation.stop();
-        }
-        self.status.set_draining(self.retired.len());
     }
 
     /// Whether the server sees the polls of the current generation before that ends.

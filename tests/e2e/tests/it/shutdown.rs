@@ -60,8 +60,11 @@ fn counter(metrics: &str, series: &str) -> f64 {
 
 #[test]
 fn a_stop_under_load_loses_no_activity_work() {
-    const ROWS: u64 = 150_000;
-    let mut world = World::with_worker(&[("KEEL__DATASET__MAX_BYTES_PER_SECOND", "2000000")]);
+    const ROWS: u64 = 300_000;
+    let mut world = World::with_worker(&[
+        ("KEEL__DATASET__MAX_BYTES_PER_SECOND", "500000"),
+        ("KEEL__TASK__HEARTBEAT_TIMEOUT", "30s"),
+    ]);
     world.fault("courier", &serde_json::json!({"mode": "slow", "delayMs": 400}));
     let data = dataset(&world, &ROWS.to_string());
     let orders = approved(&world, 8);
@@ -73,6 +76,7 @@ fn a_stop_under_load_loses_no_activity_work() {
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("worker stopped"), "{log}");
 
+    world.set("KEEL__DATASET__MAX_BYTES_PER_SECOND", "0");
     world.start_worker();
     for id in &orders {
         let _ = world.keel(&["order", "watch", id]).ok();
@@ -96,9 +100,11 @@ fn a_rebuild_inside_of_the_process_disturbs_nothing() {
     let world = World::with_worker(&[
         ("KEEL__WORKER__REBUILD_AFTER_ACTIVITIES", "25"),
         ("KEEL__WORKER__WORKFLOW_THREADS", "2"),
-        ("KEEL__DATASET__MAX_BYTES_PER_SECOND", "2000000"),
+        ("KEEL__DATASET__MAX_BYTES_PER_SECOND", "1500000"),
+        // The machine is busy with the other tests.
+        ("KEEL__TASK__HEARTBEAT_TIMEOUT", "30s"),
     ]);
-    let data = dataset(&world, "150000");
+    let data = dataset(&world, "300000");
     eventually("a checkpoint on the server", || rows_kept(&world, &data));
     let recycled = || counter(&world.get("/metrics").1, "keel_worker_rebuilds_total{reason=\"recycle\"}");
     let mut orders = Vec::new();
