@@ -2,6 +2,9 @@
 //!
 //! Each drill is a file of its own, brings up its own stack, and prints one last line of counts on stdout.
 
+mod provider_outage;
+mod series;
+
 use clap::Subcommand;
 
 /// Break one thing on purpose under load, and count what came of it.
@@ -12,12 +15,16 @@ pub struct Args {
 }
 
 #[derive(Subcommand)]
-enum What {}
+enum What {
+    ProviderOutage(provider_outage::Args),
+}
 
 /// Runs the subcommand.
 ///
 /// # Errors
 /// When a count is off, or the drill cannot be held.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    match args.what {}
+    match args.what {
+        What::ProviderOutage(args) => provider_outage::run(&args),
+    }
 }
