@@ -3,7 +3,6 @@
 //! Each drill is a file of its own, brings up its own stack, and prints one last line of counts on stdout.
 
 mod provider_outage;
-mod series;
 
 use clap::Subcommand;
 

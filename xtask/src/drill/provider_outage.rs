@@ -12,11 +12,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::chaos::judge::{self, Evidence, Store, Verdict};
 use crate::chaos::storm;
-use crate::drill::series::Page;
 use crate::stack::{Plan, ServerOptions, Stack, http};
 use crate::{binaries, paths, tools, wait};
 
@@ -182,13 +181,16 @@ impl Sample {
     fn take(stack: &Stack) -> anyhow::Result<Self> {
         let at = Instant::now();
         let requests = u64::try_from(stack.sandbox.requests("payments")?)?;
-        let page = Page(http::get(&format!("http://{}/metrics", stack.settings.http))?);
-        let payments = ("provider", "payments");
-        let called =
-            page.count("keel_provider_call_seconds_count", &[payments, ("operation", "chargePayment")])?;
-        let rejected = page.count("keel_provider_rejected_total", &[payments])?;
-        let opened = page.count("keel_breaker_transitions_total", &[payments, ("to", "open")])?;
-        Ok(Self { at, requests, attempts: called + rejected, opened })
+        // 503 says that the worker is not ready; the drill wants it to stay ready.
+        let text = http::get(&format!("http://{}/health", stack.settings.http))?;
+        let health: Value = serde_json::from_str(&text).context("/health of the worker")?;
+        let count = |name: &str| {
+            let found =
+                health.pointer(&format!("/details/providers/payments/{name}")).and_then(Value::as_u64);
+            found.with_context(|| format!("/health of the worker: no `{name}` of payments"))
+        };
+        let (attempts, opened) = (count("asked")? + count("turnedAway")?, count("openings")?);
+        Ok(Self { at, requests, attempts, opened })
     }
 }
 

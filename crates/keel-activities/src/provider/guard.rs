@@ -3,6 +3,7 @@
 //! One guard per provider and process: clones of a client share it, so what one worker learnt holds for the next.
 
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,10 @@ pub(super) struct Guard {
     queue_timeout: Duration,
     jitter: Jitter,
     meters: Meters,
+    /// Calls made since the process began.
+    pub(super) asked: AtomicU64,
+    /// Calls not made since the process began.
+    pub(super) turned_away: AtomicU64,
 }
 
 /// The breaker, and why it last opened.
@@ -71,6 +76,8 @@ impl Guard {
             queue_timeout: options.queue_timeout,
             jitter: Jitter::new(),
             meters,
+            asked: AtomicU64::new(0),
+            turned_away: AtomicU64::new(0),
         }
     }
 
@@ -83,11 +90,13 @@ impl Guard {
         }
         let Some(place) = self.bulkhead.enter().await else {
             self.meters.rejected_full();
+            self.turned_away.fetch_add(1, Ordering::Relaxed);
             let retry_after = self.jitter.beyond(BUSY_RETRY, BUSY_RETRY);
             return Err(Rejection::Full { limit: self.bulkhead.limit(), retry_after });
         };
         let pass = self.pass().await?;
         self.meters.entered();
+        self.asked.fetch_add(1, Ordering::Relaxed);
         Ok(Entry { guard: self, pass: Some(pass), begun: Instant::now(), _place: place })
     }
 
@@ -120,6 +129,7 @@ impl Guard {
     /// Everybody who waits for the end of an opening would come back at its end; chance spreads them.
     fn open(&self, open_for: Duration) -> Rejection {
         self.meters.rejected_open();
+        self.turned_away.fetch_add(1, Ordering::Relaxed);
         let retry_after = self.jitter.beyond(open_for, self.options.open_for / 2);
         let why = self.circuit().why.clone().unwrap_or_default();
         Rejection::Open { why, retry_after }

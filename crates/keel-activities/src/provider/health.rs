@@ -1,6 +1,7 @@
 //! What a provider looks like from here, for `/health`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -29,6 +30,10 @@ pub struct ProviderSnapshot {
     pub why: Option<String>,
     /// How often it opened since the process began.
     pub openings: u64,
+    /// Calls made since the process began.
+    pub asked: u64,
+    /// Calls not made since the process began, because the circuit was open or too many were under way.
+    pub turned_away: u64,
     /// The calls in the sliding window.
     pub window: Counts,
     /// Calls under way.
@@ -57,6 +62,8 @@ impl ProviderHealth {
             open_for_seconds: breaker.open_for(now).as_secs(),
             why: circuit.why.clone(),
             openings: breaker.openings(),
+            asked: self.0.asked.load(Ordering::Relaxed),
+            turned_away: self.0.turned_away.load(Ordering::Relaxed),
             window: breaker.counts(now),
             in_flight: self.0.bulkhead.in_flight(),
             max_in_flight: self.0.bulkhead.limit(),

@@ -186,7 +186,8 @@ async fn a_slow_provider_holds_only_its_own_places() {
         assert!((Duration::from_secs(1)..=Duration::from_secs(2)).contains(&retry_after), "{retry_after:?}");
     }
     assert_eq!(world.requests(), 3, "two charges and a shipment");
-    assert_eq!(payments.health().snapshot().in_flight, 0);
+    let snapshot = payments.health().snapshot();
+    assert_eq!((snapshot.in_flight, snapshot.asked, snapshot.turned_away), (0, 2, 18));
 }
 
 #[tokio::test]
