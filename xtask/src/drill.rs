@@ -3,6 +3,7 @@
 //! Each drill is a file of its own, brings up its own stack, and prints one last line of counts on stdout.
 
 mod provider_outage;
+mod series;
 
 use clap::Subcommand;
 
