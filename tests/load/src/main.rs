@@ -6,8 +6,10 @@
 
 mod bare;
 mod drive;
+mod flow;
 mod orders;
 mod process;
+mod work;
 
 use clap::{Parser, Subcommand};
 
@@ -23,6 +25,8 @@ struct Cli {
 enum Command {
     /// Measure `keel-worker` against the bare worker.
     BenchOrders(orders::Args),
+    /// Keep work in flight, steered over stdin, and account for all of it at the end.
+    Flow(flow::Args),
     /// Be the bare worker: the SDK, the same workflow shapes, empty activities.
     BareWorker(bare::Args),
 }
@@ -33,6 +37,7 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(async {
         match cli.command {
             Command::BenchOrders(args) => orders::run(args).await,
+            Command::Flow(args) => flow::run(args).await,
             Command::BareWorker(args) => bare::run(args).await,
         }
     })

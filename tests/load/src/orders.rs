@@ -7,8 +7,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use temporalio_client::Client;
 
-use crate::drive::{Figures, Work, connect, drive};
+use crate::drive::{Figures, drive};
 use crate::process::Worker;
+use crate::work::{Kind, connect};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -81,12 +82,12 @@ struct Setup {
 async fn measure(args: &Args, client: &Client, name: &str, setup: Setup) -> Result<Measured> {
     let worker = Worker::start(setup.command, &setup.ready_file)?;
     let queue = &setup.queue;
-    drive(client, queue, Work::Order, &format!("{name}-warm"), 50, 5).await?;
+    drive(client, queue, Kind::Order, &format!("{name}-warm"), 50, 5).await?;
     let before = worker.cpu()?;
-    let single = drive(client, queue, Work::Order, &format!("{name}-one"), args.single, 1).await?;
-    let many = drive(client, queue, Work::Order, &format!("{name}-many"), args.many, 50).await?;
+    let single = drive(client, queue, Kind::Order, &format!("{name}-one"), args.single, 1).await?;
+    let many = drive(client, queue, Kind::Order, &format!("{name}-many"), args.many, 50).await?;
     let orders = worker.cpu()?;
-    drive(client, queue, Work::Task, "task", args.tasks, 10).await?;
+    drive(client, queue, Kind::Task, "task", args.tasks, 10).await?;
     let tasks = worker.cpu()?;
     Ok(Measured {
         single,
