@@ -2,6 +2,10 @@
 //!
 //! Each drill is a file of its own, brings up its own stack, and prints one last line of counts on stdout.
 
+mod ground;
+mod server_loss;
+mod shutdown;
+
 use clap::Subcommand;
 
 /// Break one thing on purpose under load, and count what came of it.
@@ -12,12 +16,18 @@ pub struct Args {
 }
 
 #[derive(Subcommand)]
-enum What {}
+enum What {
+    Shutdown(shutdown::Args),
+    ServerLoss(server_loss::Args),
+}
 
 /// Runs the subcommand.
 ///
 /// # Errors
 /// When a count is off, or the drill cannot be held.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    match args.what {}
+    match args.what {
+        What::Shutdown(args) => shutdown::run(&args),
+        What::ServerLoss(args) => server_loss::run(&args),
+    }
 }
