@@ -4,7 +4,7 @@
 
 mod plan;
 mod results;
-mod storm;
+pub mod storm;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -3,6 +3,7 @@
 //! Each drill is a file of its own, brings up its own stack, and prints one last line of counts on stdout.
 
 mod ground;
+mod provider_outage;
 mod server_loss;
 mod shutdown;
 
@@ -19,6 +20,7 @@ pub struct Args {
 enum What {
     Shutdown(shutdown::Args),
     ServerLoss(server_loss::Args),
+    ProviderOutage(provider_outage::Args),
 }
 
 /// Runs the subcommand.
@@ -29,5 +31,6 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     match args.what {
         What::Shutdown(args) => shutdown::run(&args),
         What::ServerLoss(args) => server_loss::run(&args),
+        What::ProviderOutage(args) => provider_outage::run(&args),
     }
 }

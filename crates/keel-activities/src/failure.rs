@@ -17,8 +17,9 @@ pub(crate) fn application_after(kind: FailureType, message: String, delay: Durat
 }
 
 fn build(kind: FailureType, message: String, delay: Option<Duration>) -> ActivityError {
-    // A refusal is an expected answer: it must not count as an error of the worker.
-    let category = if kind.is_retryable() {
+    // A refusal is an expected answer, and an attempt that was only put off has its cause counted elsewhere: neither
+    // must count as an error of the worker.
+    let category = if kind.is_retryable() && !kind.is_put_off() {
         ApplicationErrorCategory::Unspecified
     } else {
         ApplicationErrorCategory::Benign

@@ -36,6 +36,10 @@ pub enum FailureType {
     ProviderUnavailable,
     /// A provider answers something that is not its protocol.
     ProviderProtocol,
+    /// A provider was not asked, because too many calls to it failed or were slow.
+    ProviderCircuitOpen,
+    /// A provider was not asked, because this worker already makes as many calls to it as it may.
+    ProviderBusy,
     /// The store is away or refuses the statement.
     StoreUnavailable,
     /// Another attempt still works on this dataset.
@@ -48,7 +52,7 @@ pub enum FailureType {
 
 impl FailureType {
     /// Every failure type, in the order of the documentation.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::OrderRejected,
         Self::OrderExpired,
         Self::OrderCancelled,
@@ -63,6 +67,8 @@ impl FailureType {
         Self::InputInvalid,
         Self::ProviderUnavailable,
         Self::ProviderProtocol,
+        Self::ProviderCircuitOpen,
+        Self::ProviderBusy,
         Self::StoreUnavailable,
         Self::DatasetBusy,
         Self::DatasetIo,
@@ -87,6 +93,8 @@ impl FailureType {
             Self::InputInvalid => "INPUT_INVALID",
             Self::ProviderUnavailable => "PROVIDER_UNAVAILABLE",
             Self::ProviderProtocol => "PROVIDER_PROTOCOL",
+            Self::ProviderCircuitOpen => "PROVIDER_CIRCUIT_OPEN",
+            Self::ProviderBusy => "PROVIDER_BUSY",
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
             Self::DatasetBusy => "DATASET_BUSY",
             Self::DatasetIo => "DATASET_IO",
@@ -107,10 +115,19 @@ impl FailureType {
             self,
             Self::ProviderUnavailable
                 | Self::ProviderProtocol
+                | Self::ProviderCircuitOpen
+                | Self::ProviderBusy
                 | Self::StoreUnavailable
                 | Self::DatasetBusy
                 | Self::DatasetIo
         )
+    }
+
+    /// Whether an attempt with this failure did nothing but wait for a better moment. The fault behind it is reported
+    /// where it is seen.
+    #[must_use]
+    pub const fn is_put_off(self) -> bool {
+        matches!(self, Self::ProviderCircuitOpen | Self::ProviderBusy)
     }
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use keel_activities::dataset::DatasetActivities;
 use keel_activities::order::OrderActivities;
-use keel_activities::provider::{CourierClient, PaymentClient};
 use keel_activities::store::{self, Store};
 use keel_workflows::options::WorkflowOptions;
 use temporalio_client::Client;
@@ -12,6 +11,7 @@ use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder};
 use temporalio_sdk::{Runtime, Worker};
 use tokio_util::sync::CancellationToken;
 
+use crate::providers::Providers;
 use crate::{WorkerError, WorkerSettings};
 
 /// Workflow code is quick and local activities are short writes; this many at once never waits.
@@ -36,11 +36,12 @@ pub(crate) fn worker(
     runtime: &Runtime,
     client: Client,
     store: Arc<dyn Store>,
+    providers: &Providers,
     stopping: CancellationToken,
 ) -> Result<Worker, WorkerError> {
     let options = &settings.worker;
     let mut worker = temporalio_sdk::WorkerOptions::new(&options.task_queue)
-        .register_activities(orders(settings, store)?)
+        .register_activities(orders(settings, store, providers))
         .register_activities(DatasetActivities::new(settings.dataset.clone(), stopping))
         .tuner(tuner(options))
         .max_cached_workflows(options.max_cached_workflows)
@@ -53,10 +54,9 @@ pub(crate) fn worker(
     Worker::new(runtime, client, worker).map_err(create)
 }
 
-fn orders(settings: &WorkerSettings, store: Arc<dyn Store>) -> Result<OrderActivities, WorkerError> {
-    let payments = PaymentClient::new(&settings.payments).map_err(WorkerError::Provider)?;
-    let courier = CourierClient::new(&settings.courier).map_err(WorkerError::Provider)?;
-    Ok(OrderActivities::new(store, payments, courier, settings.approval.rule()))
+fn orders(settings: &WorkerSettings, store: Arc<dyn Store>, providers: &Providers) -> OrderActivities {
+    let Providers { payments, courier } = providers.clone();
+    OrderActivities::new(store, payments, courier, settings.approval.rule())
 }
 
 fn tuner(options: &crate::WorkerOptions) -> TunerHolder {

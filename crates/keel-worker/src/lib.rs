@@ -6,6 +6,7 @@
 mod build;
 mod error;
 mod observed;
+mod providers;
 mod run;
 mod settings;
 

@@ -10,6 +10,7 @@ use temporalio_sdk::Runtime;
 use temporalio_sdk::runtime::RuntimeOptions;
 use tokio_util::sync::CancellationToken;
 
+use crate::providers::Providers;
 use crate::{Observed, WorkerError, WorkerSettings, build};
 
 /// Runs a worker until `shutdown` resolves, then drains it.
@@ -43,6 +44,8 @@ struct Prepared {
 async fn prepare(settings: &WorkerSettings, observed: &Observed) -> Result<Prepared, WorkerError> {
     build::data_dir(settings)?;
     let store = build::store(settings).await?;
+    let providers = Providers::new(settings)?;
+    providers.report_to(&observed.health);
     let identity = identity();
     let wait = Wait::up_to(settings.worker.connect_within);
     let client = keel_temporal::connect(&settings.temporal, &identity, &observed.instruments, wait)
@@ -59,7 +62,7 @@ async fn prepare(settings: &WorkerSettings, observed: &Observed) -> Result<Prepa
             Runtime::from_current_tokio(options).map_err(|error| WorkerError::Create(Box::new(error)))
         })?;
     let stopping = CancellationToken::new();
-    let worker = build::worker(settings, &runtime, client, store, stopping.clone())?;
+    let worker = build::worker(settings, &runtime, client, store, &providers, stopping.clone())?;
     Ok(Prepared { worker, stopping, _runtime: runtime })
 }
 

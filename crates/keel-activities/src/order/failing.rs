@@ -30,6 +30,12 @@ pub(super) fn of_provider(step: SagaStep, error: &ProviderError) -> ActivityErro
         ProviderError::Unavailable { retry_after: None, .. } => {
             application(FailureType::ProviderUnavailable, message)
         }
+        ProviderError::CircuitOpen { retry_after, .. } => {
+            application_after(FailureType::ProviderCircuitOpen, message, *retry_after)
+        }
+        ProviderError::Busy { retry_after, .. } => {
+            application_after(FailureType::ProviderBusy, message, *retry_after)
+        }
         ProviderError::Protocol { .. } => application(FailureType::ProviderProtocol, message),
     }
 }
