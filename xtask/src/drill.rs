@@ -2,7 +2,7 @@
 //!
 //! Each drill is a file of its own, brings up its own stack, and prints one last line of counts on stdout.
 
-mod ground;
+pub mod ground;
 mod provider_outage;
 mod server_loss;
 mod shutdown;

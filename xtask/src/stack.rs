@@ -18,7 +18,7 @@ pub use keel::Keel;
 pub use load::{Account, Attempts, Flow, Load};
 pub use ports::free_port;
 pub use postgres::Postgres;
-pub use probe::Probe;
+pub use probe::{Metrics, Probe};
 pub use sandbox::{Effects, Sandbox};
 pub use service::{Logs, is_running};
 pub use temporal::{ServerOptions, TemporalServer};
