@@ -6,4 +6,5 @@ mod bad_input;
 mod crashes;
 mod datasets;
 mod interop;
+mod metrics;
 mod orders;
