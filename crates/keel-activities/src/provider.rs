@@ -12,6 +12,7 @@ use url::Url;
 mod courier;
 mod http;
 mod payment;
+mod trace;
 
 pub use courier::CourierClient;
 pub use payment::PaymentClient;

@@ -9,7 +9,7 @@ use reqwest::{Client, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use super::{BuildError, ProviderError, ProviderOptions, without_credentials};
+use super::{BuildError, ProviderError, ProviderOptions, trace, without_credentials};
 
 /// Longest answer that is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -79,7 +79,9 @@ impl HttpProvider {
         let url = self.url(ask.path);
         let at = Place { provider: self.name, operation: ask.operation, url: without_credentials(&url) };
         let request = self.client.post(url).header("Idempotency-Key", ask.key).json(ask.body);
-        let response = request.send().await.map_err(|error| at.unavailable_because(error))?;
+        let response = trace::send(request, self.name, ask.path, ask.operation)
+            .await
+            .map_err(|error| at.unavailable_because(error))?;
         let status = response.status();
         let retry_after = retry_after(&response);
         let json = is_json(&response);
