@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use opentelemetry::Context;
-use opentelemetry::trace::{SpanKind, TraceContextExt, Tracer};
+use opentelemetry::trace::{FutureExt, SpanKind, TraceContextExt, Tracer};
 use temporalio_client::ErasedClientPlugin;
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;
@@ -70,21 +69,22 @@ impl Telemetry {
         self.level.clone()
     }
 
-    /// The SDK's plugins for every client; workers on the client get them too. Empty when traces are off.
+    /// The SDK's plugins for every client; workers on the client get them too. They carry traces, when these are on,
+    /// and put an activity's ids on its log lines.
     #[must_use]
     pub fn plugins(&self) -> Vec<ErasedClientPlugin> {
-        self.traces.iter().map(Traces::plugin).collect()
+        let traces = self.traces.iter().flat_map(Traces::plugins);
+        traces.chain([crate::activity::plugin().into()]).collect()
     }
 
-    /// A context for everything one call of a program does: a span named `name` within the trace that `TRACEPARENT`
-    /// names, else of a trace of its own. The span ends with the last clone of the context.
-    #[must_use]
-    pub fn call(&self, name: &'static str) -> Context {
-        let Some(traces) = &self.traces else { return Context::new() };
+    /// Runs `work`, all that one call of a program does, as one span within the trace that `TRACEPARENT` names, else
+    /// as a trace of its own.
+    pub async fn trace<T>(&self, name: &'static str, work: impl Future<Output = T>) -> T {
+        let Some(traces) = &self.traces else { return work.await };
         let parent = traces::from_environment();
         let tracer = traces.tracer();
         let span = tracer.span_builder(name).with_kind(SpanKind::Internal).start_with_context(&tracer, &parent);
-        parent.with_span(span)
+        work.with_context(parent.with_span(span)).await
     }
 
     /// Sends the traces that are left, for at most `within`. Call it last, when everything that makes spans is done.

@@ -90,10 +90,11 @@ impl Traces {
         &self.endpoint
     }
 
-    /// The SDK's plugin, for clients and the workers on them.
-    pub(crate) fn plugin(&self) -> ErasedClientPlugin {
+    /// The SDK's plugin and our addition to it, for clients and the workers on them.
+    pub(crate) fn plugins(&self) -> [ErasedClientPlugin; 2] {
         let tracer = PluginTracer(self.provider.tracer("temporalio-sdk"));
-        OpenTelemetryPlugin::builder().tracer(tracer).build().into()
+        let plugin = OpenTelemetryPlugin::builder().tracer(tracer).build();
+        [plugin.into(), workflow::ends(self.tracer()).into()]
     }
 
     /// Sends what is left, for at most `within`, and says how it ended. Spans that end later are dropped.

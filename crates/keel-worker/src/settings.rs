@@ -7,7 +7,7 @@ use keel_activities::dataset::DatasetOptions;
 use keel_activities::provider::ProviderOptions;
 use keel_activities::store::StoreOptions;
 use keel_config::{Settings, TemporalSection};
-use keel_telemetry::LogOptions;
+use keel_telemetry::{HttpOptions, LogOptions, TraceOptions};
 use keel_types::decision::ApprovalRule;
 use keel_types::names::DEFAULT_TASK_QUEUE;
 use keel_workflows::options::{OrderOptions, TaskOptions};
@@ -39,6 +39,10 @@ pub struct WorkerSettings {
     pub dataset: DatasetOptions,
     /// What is logged.
     pub log: LogOptions,
+    /// Whether and where traces go.
+    pub traces: TraceOptions,
+    /// Where health and metrics are offered.
+    pub http: HttpOptions,
 }
 
 impl Default for WorkerSettings {
@@ -54,6 +58,8 @@ impl Default for WorkerSettings {
             courier: ProviderOptions::courier(),
             dataset: DatasetOptions::default(),
             log: LogOptions::default(),
+            traces: TraceOptions::default(),
+            http: HttpOptions::default(),
         }
     }
 }
@@ -70,6 +76,8 @@ impl Settings for WorkerSettings {
             self.courier.problems("courier"),
             self.dataset.problems(),
             self.log.problems(),
+            self.traces.problems(),
+            self.http.problems(),
             self.between_sections(),
         ]
         .concat()
