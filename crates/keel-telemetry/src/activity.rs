@@ -73,7 +73,8 @@ fn failed(failure: &ApplicationFailure) {
     if failure.is_non_retryable() {
         tracing::info!(failure = kind, error, "activity attempt refused");
     } else {
-        let retry_in_ms = failure.next_retry_delay().map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
+        let retry_in_ms =
+            failure.next_retry_delay().map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
         tracing::warn!(failure = kind, error, retry_in_ms, "activity attempt failed");
     }
     let context = opentelemetry::Context::current();

@@ -83,7 +83,8 @@ impl Telemetry {
         let Some(traces) = &self.traces else { return work.await };
         let parent = traces::from_environment();
         let tracer = traces.tracer();
-        let span = tracer.span_builder(name).with_kind(SpanKind::Internal).start_with_context(&tracer, &parent);
+        let span =
+            tracer.span_builder(name).with_kind(SpanKind::Internal).start_with_context(&tracer, &parent);
         work.with_context(parent.with_span(span)).await
     }
 

@@ -8,6 +8,8 @@ mod export;
 mod layer;
 mod options;
 mod target;
+#[cfg(test)]
+mod tests;
 mod workflow;
 
 pub use export::BuildError;
@@ -114,7 +116,12 @@ impl Traces {
         let (sent, lost) = (tally.sent(), tally.lost());
         match flushed {
             Ok(Ok(Ok(()))) => tracing::debug!(sent, lost, "traces flushed"),
-            _ => tracing::warn!(sent, lost, ?within, "the last traces could not be sent in time and are dropped"),
+            _ => tracing::warn!(
+                sent,
+                lost,
+                ?within,
+                "the last traces could not be sent in time and are dropped"
+            ),
         }
     }
 }
@@ -142,7 +149,8 @@ pub(crate) fn from_environment() -> Context {
         fn get(&self, key: &str) -> Option<&str> {
             // The trait lends text, so the two variables are read once and kept.
             static READ: std::sync::OnceLock<[Option<String>; 2]> = std::sync::OnceLock::new();
-            let read = READ.get_or_init(|| ["TRACEPARENT", "TRACESTATE"].map(|name| std::env::var(name).ok()));
+            let read =
+                READ.get_or_init(|| ["TRACEPARENT", "TRACESTATE"].map(|name| std::env::var(name).ok()));
             match key {
                 "traceparent" => read[0].as_deref(),
                 "tracestate" => read[1].as_deref(),
@@ -154,5 +162,7 @@ pub(crate) fn from_environment() -> Context {
             vec!["traceparent", "tracestate"]
         }
     }
-    global::get_text_map_propagator(|propagator| propagator.extract_with_context(&Context::new(), &Environment))
+    global::get_text_map_propagator(|propagator| {
+        propagator.extract_with_context(&Context::new(), &Environment)
+    })
 }

@@ -3,8 +3,8 @@
 
 use std::process::ExitCode;
 
-use keel_telemetry::{HttpServer, Telemetry};
 use keel_telemetry::http::{About, Endpoints, HttpError, Probe, log_level, probe};
+use keel_telemetry::{HttpServer, Telemetry};
 use keel_worker::{Observed, WorkerSettings};
 
 /// Starts the endpoints over what `observed` collects; `None` when they are turned off.

@@ -47,10 +47,11 @@ struct Operation {
 
 impl SqlStore {
     pub(super) async fn connect(options: &StoreOptions) -> Result<Self, ConnectError> {
-        let (backend, system): (Box<dyn Backend>, _) = match options.url.dialect().map_err(ConnectError::Url)? {
-            Dialect::Sqlite => (Box::new(SqliteBackend::connect(options).await?), "sqlite"),
-            Dialect::Postgres => (Box::new(PostgresBackend::connect(options).await?), "postgresql"),
-        };
+        let (backend, system): (Box<dyn Backend>, _) =
+            match options.url.dialect().map_err(ConnectError::Url)? {
+                Dialect::Sqlite => (Box::new(SqliteBackend::connect(options).await?), "sqlite"),
+                Dialect::Postgres => (Box::new(PostgresBackend::connect(options).await?), "postgresql"),
+            };
         let limit = options.acquire_timeout + options.statement_timeout;
         Ok(Self { backend, name: options.url.to_string(), system, limit })
     }

@@ -35,7 +35,8 @@ pub(super) struct Tally {
 
 impl Exporter {
     pub(super) fn new(endpoint: &str, timeout: Duration) -> Result<Self, BuildError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(BuildError::Thread)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(BuildError::Thread)?;
         let handle = runtime.handle().clone();
         let otlp = {
             // The connection belongs to the runtime it is made in. It is opened with the first sending.
@@ -70,7 +71,9 @@ pub enum BuildError {
     #[error("no thread for sending traces")]
     Thread(#[source] std::io::Error),
     /// The exporter refuses its settings.
-    #[error("traces cannot be sent with these settings; check traces.endpoint and the OTEL_EXPORTER_OTLP_* variables")]
+    #[error(
+        "traces cannot be sent with these settings; check traces.endpoint and the OTEL_EXPORTER_OTLP_* variables"
+    )]
     Otlp(#[source] ExporterBuildError),
 }
 

@@ -14,7 +14,17 @@ use crate::logs::CONTEXT_TARGET;
 /// Whose spans never become part of a trace: the SDK's (the plugin makes better ones), those of the network libraries
 /// (sending traces would trace itself), and those that only carry fields for logs. Fixed: a log level must not widen it.
 const LEFT_OUT: [&str; 12] = [
-    "temporalio", "opentelemetry", "hyper", "h2", "tonic", "tower", "reqwest", "rustls", "sqlx", "tokio", "axum",
+    "temporalio",
+    "opentelemetry",
+    "hyper",
+    "h2",
+    "tonic",
+    "tower",
+    "reqwest",
+    "rustls",
+    "sqlx",
+    "tokio",
+    "axum",
     CONTEXT_TARGET,
 ];
 
@@ -25,7 +35,9 @@ where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
     let filter = DynFilterFn::new(|metadata: &Metadata<'_>, _: &_| is_ours(metadata) && is_traced())
-        .with_callsite_filter(|metadata| if is_ours(metadata) { Interest::sometimes() } else { Interest::never() })
+        .with_callsite_filter(
+            |metadata| if is_ours(metadata) { Interest::sometimes() } else { Interest::never() },
+        )
         .with_max_level_hint(LevelFilter::DEBUG);
     tracing_opentelemetry::layer()
         .with_tracer(tracer)

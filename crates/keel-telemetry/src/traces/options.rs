@@ -52,7 +52,9 @@ impl TraceOptions {
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        if let Some(problem) = (!self.endpoint.is_empty()).then(|| check_endpoint(&self.endpoint).err()).flatten() {
+        if let Some(problem) =
+            (!self.endpoint.is_empty()).then(|| check_endpoint(&self.endpoint).err()).flatten()
+        {
             problems.push(format!("traces.endpoint: {problem}"));
         }
         if let Some(ratio) = self.sample_ratio.filter(|ratio| !(0.0..=1.0).contains(ratio)) {
@@ -103,10 +105,17 @@ mod tests {
             ..TraceOptions::default()
         };
         let problems = options.problems();
-        let keys: Vec<&str> = problems.iter().filter_map(|text| text.split_once(':')).map(|(key, _)| key).collect();
+        let keys: Vec<&str> =
+            problems.iter().filter_map(|text| text.split_once(':')).map(|(key, _)| key).collect();
         assert_eq!(
             keys,
-            ["traces.endpoint", "traces.sample_ratio", "traces.interval", "traces.timeout", "traces.queue_size"]
+            [
+                "traces.endpoint",
+                "traces.sample_ratio",
+                "traces.interval",
+                "traces.timeout",
+                "traces.queue_size"
+            ]
         );
     }
 }

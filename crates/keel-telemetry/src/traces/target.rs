@@ -14,7 +14,8 @@ const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 impl Target {
     /// The target, `None` when traces are off, or what is wrong with it.
     pub(super) fn find(own: &str, env: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, String> {
-        let is = |name: &str, value: &str| env(name).is_some_and(|set| set.trim().eq_ignore_ascii_case(value));
+        let is =
+            |name: &str, value: &str| env(name).is_some_and(|set| set.trim().eq_ignore_ascii_case(value));
         let found = if !own.is_empty() {
             Some(Self { endpoint: own.to_owned(), source: "traces.endpoint" })
         } else if is("OTEL_SDK_DISABLED", "true") || is("OTEL_TRACES_EXPORTER", "none") {
@@ -37,10 +38,10 @@ pub(super) fn check_endpoint(endpoint: &str) -> Result<(), String> {
     if endpoint.contains('@') {
         return Err("holds a user or password; send credentials with OTEL_EXPORTER_OTLP_HEADERS".to_owned());
     }
-    let rest = endpoint
-        .strip_prefix("http://")
-        .or_else(|| endpoint.strip_prefix("https://"))
-        .ok_or_else(|| format!("`{endpoint}` has no scheme; write http://{endpoint} or https://{endpoint}"))?;
+    let rest =
+        endpoint.strip_prefix("http://").or_else(|| endpoint.strip_prefix("https://")).ok_or_else(|| {
+            format!("`{endpoint}` has no scheme; write http://{endpoint} or https://{endpoint}")
+        })?;
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     if !path.is_empty() {
         return Err(format!(
@@ -48,8 +49,8 @@ pub(super) fn check_endpoint(endpoint: &str) -> Result<(), String> {
              http://localhost:4317"
         ));
     }
-    let parsed: Option<tonic::transport::Uri> = format!("http://{authority}/").parse().ok();
-    match parsed.as_ref().and_then(tonic::transport::Uri::host) {
+    let parsed: Option<axum::http::Uri> = format!("http://{authority}/").parse().ok();
+    match parsed.as_ref().and_then(axum::http::Uri::host) {
         Some(host) if !host.is_empty() => Ok(()),
         _ => Err(format!("`{endpoint}` names no host; write it like http://localhost:4317")),
     }
@@ -60,7 +61,8 @@ mod tests {
     use super::{Target, check_endpoint};
 
     fn find(own: &str, env: &[(&str, &str)]) -> Result<Option<Target>, String> {
-        let value = |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        let value =
+            |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         Target::find(own, value)
     }
 
@@ -86,8 +88,18 @@ mod tests {
     #[test]
     fn a_wrong_endpoint_is_refused_with_its_source_and_without_its_secrets() {
         let problem = find("", &[(super::ENDPOINT, "collector:4317")]).unwrap_err();
-        assert!(problem.starts_with("OTEL_EXPORTER_OTLP_ENDPOINT: `collector:4317` has no scheme"), "{problem}");
-        for wrong in ["http://", "http://a:4318/v1/traces", "ftp://a", "http://u:secret@a:1", "http://:1", "http://a b"] {
+        assert!(
+            problem.starts_with("OTEL_EXPORTER_OTLP_ENDPOINT: `collector:4317` has no scheme"),
+            "{problem}"
+        );
+        for wrong in [
+            "http://",
+            "http://a:4318/v1/traces",
+            "ftp://a",
+            "http://u:secret@a:1",
+            "http://:1",
+            "http://a b",
+        ] {
             let problem = check_endpoint(wrong).expect_err(wrong);
             assert!(!problem.contains("secret"), "{problem}");
         }

@@ -120,7 +120,13 @@ impl WorkflowInterceptor for Ends {
 }
 
 impl Ends {
-    fn mark(&self, ctx: &WorkflowInterceptorContext, begun: Option<SystemTime>, how: &'static str, failure: Option<&str>) {
+    fn mark(
+        &self,
+        ctx: &WorkflowInterceptorContext,
+        begun: Option<SystemTime>,
+        how: &'static str,
+        failure: Option<&str>,
+    ) {
         let builder = SpanBuilder::from_name(format!("CompleteWorkflow:{}", ctx.workflow_type()));
         let builder = SpanBuilder { start_time: begun, ..builder }.with_attributes([
             KeyValue::new("temporalWorkflowID", ctx.workflow_id().to_owned()),

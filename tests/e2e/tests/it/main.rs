@@ -6,4 +6,6 @@ mod bad_input;
 mod crashes;
 mod datasets;
 mod interop;
+mod logs;
 mod orders;
+mod traces;

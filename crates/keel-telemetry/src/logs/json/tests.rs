@@ -33,7 +33,12 @@ fn lines(body: impl FnOnce()) -> Vec<Value> {
 #[test]
 fn fields_of_the_event_and_of_its_spans_stand_side_by_side() {
     let lines = lines(|| {
-        let outer = tracing::error_span!("activity", workflow_id = "order-1", attempt = 1_u32, late = tracing::field::Empty);
+        let outer = tracing::error_span!(
+            "activity",
+            workflow_id = "order-1",
+            attempt = 1_u32,
+            late = tracing::field::Empty
+        );
         let _outer = outer.enter();
         outer.record("late", true);
         let _inner = tracing::info_span!("inner", attempt = 2_u32, otel.kind = "client").entered();
