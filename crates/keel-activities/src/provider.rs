@@ -15,6 +15,7 @@ mod jitter;
 mod meters;
 mod options;
 mod payment;
+mod trace;
 
 pub use breaker::{BreakerOptions, CircuitState, Counts};
 pub use courier::CourierClient;

@@ -4,7 +4,7 @@ use keel_activities::dataset::DatasetOptions;
 use keel_activities::provider::ProviderOptions;
 use keel_activities::store::StoreOptions;
 use keel_config::{Settings, TemporalSection};
-use keel_telemetry::{HttpOptions, LogOptions};
+use keel_telemetry::{HttpOptions, LogOptions, TraceOptions};
 use keel_types::decision::ApprovalRule;
 use keel_workflows::options::{OrderOptions, TaskOptions};
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,8 @@ pub struct WorkerSettings {
     pub dataset: DatasetOptions,
     /// What is logged.
     pub log: LogOptions,
+    /// Whether and where traces go.
+    pub traces: TraceOptions,
     /// Where health and metrics are offered.
     pub http: HttpOptions,
 }
@@ -58,6 +60,7 @@ impl Default for WorkerSettings {
             courier: ProviderOptions::courier(),
             dataset: DatasetOptions::default(),
             log: LogOptions::default(),
+            traces: TraceOptions::default(),
             http: HttpOptions::default(),
         }
     }
@@ -75,6 +78,7 @@ impl Settings for WorkerSettings {
             self.courier.problems("courier"),
             self.dataset.problems(),
             self.log.problems(),
+            self.traces.problems(),
             self.http.problems(),
             self.between_sections(),
         ]

@@ -13,7 +13,7 @@ use url::{Host, Url};
 use super::guard::{Guard, Rejection};
 use super::health::ProviderHealth;
 use super::meters::Outcome;
-use super::{BuildError, ProviderError, ProviderOptions, without_credentials};
+use super::{BuildError, ProviderError, ProviderOptions, trace, without_credentials};
 
 /// Longest answer that is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -109,7 +109,9 @@ impl HttpProvider {
         let url = self.url(ask.path);
         let at = Place { provider: self.name, operation: ask.operation, url: without_credentials(&url) };
         let request = self.client.post(url).header("Idempotency-Key", ask.key).json(ask.body);
-        let response = request.send().await.map_err(|error| at.unavailable_because(error))?;
+        let response = trace::send(request, self.name, ask.path, ask.operation)
+            .await
+            .map_err(|error| at.unavailable_because(error))?;
         let status = response.status();
         let retry_after = retry_after(&response);
         let json = is_json(&response);
