@@ -3,24 +3,38 @@
 
 use std::process::ExitCode;
 
-use keel_telemetry::http::{About, Endpoints, HttpError, Probe, log_level, probe};
-use keel_telemetry::{HttpServer, Telemetry};
+use keel_activities::count;
+use keel_telemetry::http::{About, Endpoints, Probe, log_level, probe};
+use keel_telemetry::{HttpServer, Metrics, Telemetry};
+use keel_types::names::{metric, workflow};
 use keel_worker::{Observed, WorkerSettings};
 
-/// Starts the endpoints over what `observed` collects; `None` when they are turned off.
+use crate::series::SERIES;
+
+/// Starts the endpoints over what `observed` collects, and has it collect metrics; `None` when they are turned off, and
+/// then nothing is collected.
 pub(crate) fn serve(
     settings: &WorkerSettings,
-    observed: &Observed,
+    observed: &mut Observed,
     telemetry: &Telemetry,
-) -> Result<Option<HttpServer>, HttpError> {
+) -> anyhow::Result<Option<HttpServer>> {
+    if settings.http.is_off() {
+        return Ok(None);
+    }
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         build_id: settings.worker.build_id.clone(),
         role: "worker",
     };
+    let metrics = Metrics::install(&SERIES, &workflow::ALL)?;
+    metrics.record_build(metric::BUILD_INFO, &about);
+    metrics.watch_runtime();
+    metrics.observe(count::observe);
+    count::begin();
+    observed.instruments.meter = Some(metrics.sdk_meter());
     let more = log_level(telemetry.log_level());
-    let endpoints = Endpoints { health: observed.health.clone(), about, more, ..Endpoints::default() };
-    HttpServer::start(&settings.http, endpoints)
+    let endpoints = Endpoints { health: observed.health.clone(), about, metrics: Some(metrics), more };
+    Ok(HttpServer::start(&settings.http, endpoints)?)
 }
 
 /// Asks the worker that runs with these settings; success if it is well.

@@ -2,6 +2,7 @@
 
 mod cli;
 mod endpoints;
+mod series;
 mod signals;
 
 use std::process::ExitCode;
@@ -56,9 +57,9 @@ fn start(cli: &Cli, settings: &WorkerSettings) -> anyhow::Result<()> {
 async fn perform(cli: &Cli, settings: &WorkerSettings, telemetry: &Telemetry) -> anyhow::Result<()> {
     match &cli.command {
         None | Some(Command::Run) => {
-            let observed = observed(telemetry);
+            let mut observed = observed(telemetry);
             // First of all, so that the endpoints say what everything after waits for; they answer until the end.
-            let _endpoints = endpoints::serve(settings, &observed, telemetry)?;
+            let _endpoints = endpoints::serve(settings, &mut observed, telemetry)?;
             keel_worker::run(settings, &observed, signals::stop()?).await?;
             tracing::info!("worker stopped");
         }
