@@ -99,11 +99,12 @@ impl WorkerSettings {
             ));
         }
         for (section, provider) in [("payments", &self.payments), ("courier", &self.courier)] {
-            if self.order.step_timeout <= provider.timeout {
+            let longest = provider.longest_call();
+            if self.order.step_timeout <= longest {
                 problems.push(format!(
-                    "order.step_timeout: {:?} is not longer than {section}.timeout ({:?}); a slow answer would be cut \
-                     off without its reason, make it longer",
-                    self.order.step_timeout, provider.timeout
+                    "order.step_timeout: {:?} is not longer than {section}.timeout and twice {section}.queue_timeout \
+                     together ({longest:?}); a slow answer would be cut off without its reason, make it longer",
+                    self.order.step_timeout
                 ));
             }
             if self.worker.graceful_shutdown < provider.timeout {
