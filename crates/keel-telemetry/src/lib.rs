@@ -1,4 +1,4 @@
-//! What a Keel process says about itself: logs, metrics, traces and health.
+//! What a Keel process says about itself: logs, metrics, traces, health.
 //!
 //! [`init`] installs the one subscriber of the process and returns the [`Telemetry`] that the program ends itself with.
 //! Nothing in here can hold up the work it watches: queues are bounded, and what cannot be sent in time is dropped.

@@ -42,7 +42,10 @@ pub struct Metrics {
 
 /// What to ask before the text is made.
 #[derive(Clone, Default)]
-struct Observers(Arc<Mutex<Vec<fn()>>>);
+struct Observers(Arc<Mutex<Vec<Observer>>>);
+
+/// Brings series up to date.
+type Observer = fn();
 
 impl std::fmt::Debug for Observers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

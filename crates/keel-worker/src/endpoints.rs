@@ -32,8 +32,12 @@ pub(crate) fn serve(
     metrics.observe(count::observe);
     count::begin();
     observed.instruments.meter = Some(metrics.sdk_meter());
-    let more = log_level(telemetry.log_level());
-    let endpoints = Endpoints { health: observed.health.clone(), about, metrics: Some(metrics), more };
+    let endpoints = Endpoints {
+        health: observed.health.clone(),
+        about,
+        metrics: Some(metrics),
+        more: log_level(telemetry.log_level()),
+    };
     Ok(HttpServer::start(&settings.http, endpoints)?)
 }
 

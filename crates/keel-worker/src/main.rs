@@ -12,7 +12,7 @@ use clap::Parser;
 
 use cli::{Cli, Command, StoreCommand};
 use keel_config::ConfigProblems;
-use keel_telemetry::{Telemetry, TelemetryOptions};
+use keel_telemetry::{HttpServer, Telemetry, TelemetryOptions};
 use keel_temporal::Instruments;
 use keel_worker::{Observed, WorkerSettings};
 
@@ -46,7 +46,9 @@ fn start(cli: &Cli, settings: &WorkerSettings) -> anyhow::Result<()> {
     let telemetry = telemetry(settings)?;
     keel_temporal::install_crypto_provider();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let done = runtime.block_on(perform(cli, settings, &telemetry));
+    // Held to the very end, so that a drain can be watched.
+    let mut server = None;
+    let done = runtime.block_on(perform(cli, settings, &telemetry, &mut server));
     // Whatever came of it: the traces of what failed are worth the most.
     runtime.block_on(telemetry.shutdown(FLUSH_WITHIN));
     // Blocking dataset threads that outlive the deadline must not keep the process.
@@ -54,12 +56,17 @@ fn start(cli: &Cli, settings: &WorkerSettings) -> anyhow::Result<()> {
     done
 }
 
-async fn perform(cli: &Cli, settings: &WorkerSettings, telemetry: &Telemetry) -> anyhow::Result<()> {
+async fn perform(
+    cli: &Cli,
+    settings: &WorkerSettings,
+    telemetry: &Telemetry,
+    server: &mut Option<HttpServer>,
+) -> anyhow::Result<()> {
     match &cli.command {
         None | Some(Command::Run) => {
             let mut observed = observed(telemetry);
-            // First of all, so that the endpoints say what everything after waits for; they answer until the end.
-            let _endpoints = endpoints::serve(settings, &mut observed, telemetry)?;
+            // First of all, so that the endpoints say what everything after waits for.
+            *server = endpoints::serve(settings, &mut observed, telemetry)?;
             keel_worker::run(settings, &observed, signals::stop()?).await?;
             tracing::info!("worker stopped");
         }

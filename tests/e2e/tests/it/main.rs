@@ -7,5 +7,6 @@ mod crashes;
 mod datasets;
 mod interop;
 mod logs;
+mod metrics;
 mod orders;
 mod traces;
