@@ -48,11 +48,13 @@ pub enum FailureType {
     DatasetIo,
     /// A step neither succeeded nor was refused in the time it had.
     StepFailed,
+    /// The worker was asked to stop before the activity was done.
+    WorkerStopping,
 }
 
 impl FailureType {
     /// Every failure type, in the order of the documentation.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::OrderRejected,
         Self::OrderExpired,
         Self::OrderCancelled,
@@ -73,6 +75,7 @@ impl FailureType {
         Self::DatasetBusy,
         Self::DatasetIo,
         Self::StepFailed,
+        Self::WorkerStopping,
     ];
 
     /// The string on the wire.
@@ -99,6 +102,7 @@ impl FailureType {
             Self::DatasetBusy => "DATASET_BUSY",
             Self::DatasetIo => "DATASET_IO",
             Self::StepFailed => "STEP_FAILED",
+            Self::WorkerStopping => "WORKER_STOPPING",
         }
     }
 
@@ -120,14 +124,15 @@ impl FailureType {
                 | Self::StoreUnavailable
                 | Self::DatasetBusy
                 | Self::DatasetIo
+                | Self::WorkerStopping
         )
     }
 
-    /// Whether an attempt with this failure did nothing but wait for a better moment. The fault behind it is reported
-    /// where it is seen.
+    /// Whether an attempt with this failure did not fail but was put off to a better moment. The fault behind it, if
+    /// there is one, is reported where it is seen.
     #[must_use]
     pub const fn is_put_off(self) -> bool {
-        matches!(self, Self::ProviderCircuitOpen | Self::ProviderBusy)
+        matches!(self, Self::ProviderCircuitOpen | Self::ProviderBusy | Self::WorkerStopping)
     }
 }
 

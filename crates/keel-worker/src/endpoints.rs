@@ -3,6 +3,7 @@
 
 use std::process::ExitCode;
 
+use keel_activities::count;
 use keel_telemetry::http::{About, Endpoints, Probe, probe};
 use keel_telemetry::{HttpServer, Metrics};
 use keel_types::names::{metric, workflow};
@@ -27,6 +28,8 @@ pub(crate) fn serve(
     let metrics = Metrics::install(&SERIES, &workflow::ALL)?;
     metrics.record_build(metric::BUILD_INFO, &about);
     metrics.watch_runtime();
+    metrics.observe(count::observe);
+    count::begin();
     observed.instruments.meter = Some(metrics.sdk_meter());
     let endpoints =
         Endpoints { health: observed.health.clone(), about, metrics: Some(metrics), ..Endpoints::default() };

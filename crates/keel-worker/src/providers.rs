@@ -31,3 +31,22 @@ impl Providers {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use keel_telemetry::Health;
+
+    use super::Providers;
+    use crate::WorkerSettings;
+
+    #[test]
+    fn both_circuits_show_in_the_report_of_health() {
+        let health = Health::new();
+        Providers::new(&WorkerSettings::default()).expect("the defaults are right").report_to(&health);
+        let report = health.report();
+        for provider in ["payments", "courier"] {
+            let seen = &report.details["providers"][provider];
+            assert_eq!((&seen["circuit"], &seen["asked"]), (&"closed".into(), &0.into()), "{report:?}");
+        }
+    }
+}

@@ -12,11 +12,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::chaos::storm;
 use crate::judge::{self, Evidence, Store, Verdict};
-use crate::stack::{Plan, ServerOptions, Stack, http};
+use crate::stack::{Page, Plan, ServerOptions, Stack, http};
 use crate::{binaries, paths, tools, wait};
 
 use bound::Breaker;
@@ -110,6 +110,7 @@ fn hold(stack: &mut Stack, args: &Args) -> anyhow::Result<(Figures, Verdict)> {
     load.run(stack, window.at + BREAKER.window)?;
 
     let before = Sample::take(stack)?;
+    ensure!(before.attempts > 0, "/metrics of the worker shows no calls to the payment provider");
     let charged = charged(stack)?;
     stack.sandbox.fault("payments", &json!({"mode": "fail"}))?;
     eprintln!("the payment provider fails for {} s", args.seconds);
@@ -181,15 +182,13 @@ impl Sample {
     fn take(stack: &Stack) -> anyhow::Result<Self> {
         let at = Instant::now();
         let requests = u64::try_from(stack.sandbox.requests("payments")?)?;
-        // 503 says that the worker is not ready; the drill wants it to stay ready.
-        let text = http::get(&format!("http://{}/health", stack.settings.http))?;
-        let health: Value = serde_json::from_str(&text).context("/health of the worker")?;
-        let count = |name: &str| {
-            let found =
-                health.pointer(&format!("/details/providers/payments/{name}")).and_then(Value::as_u64);
-            found.with_context(|| format!("/health of the worker: no `{name}` of payments"))
-        };
-        let (attempts, opened) = (count("asked")? + count("turnedAway")?, count("openings")?);
+        let page = Page(http::get(&format!("http://{}/metrics", stack.settings.http))?);
+        let payments = ("provider", "payments");
+        let called =
+            page.count("keel_provider_call_seconds_count", &[payments, ("operation", "chargePayment")])?;
+        let turned_away = page.count("keel_provider_rejected_total", &[payments])?;
+        let opened = page.count("keel_breaker_transitions_total", &[payments, ("to", "open")])?;
+        let attempts = called + turned_away;
         Ok(Self { at, requests, attempts, opened })
     }
 }

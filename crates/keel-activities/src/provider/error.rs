@@ -47,7 +47,7 @@ pub enum ProviderError {
         url: String,
         /// What was seen instead of an answer.
         what: String,
-        /// How long it asks to wait.
+        /// How long it asks to wait, or when to try again because its circuit is open by now.
         retry_after: Option<Duration>,
         /// What the HTTP library says.
         #[source]
@@ -67,6 +67,8 @@ pub enum ProviderError {
         url: String,
         /// What it answered, shortened.
         what: String,
+        /// When to try again, if its circuit is open by now.
+        retry_after: Option<Duration>,
     },
     /// It was not asked: too many calls failed or were slow.
     #[error(
@@ -98,4 +100,24 @@ pub enum ProviderError {
         /// When to try again.
         retry_after: Duration,
     },
+}
+
+impl ProviderError {
+    /// How long to wait before the next attempt, where there is a reason to say so.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { .. } => None,
+            Self::Unavailable { retry_after, .. } | Self::Protocol { retry_after, .. } => *retry_after,
+            Self::CircuitOpen { retry_after, .. } | Self::Busy { retry_after, .. } => Some(*retry_after),
+        }
+    }
+
+    /// A fault that is not to be repeated before `delay`.
+    pub(super) fn not_before(mut self, delay: Option<Duration>) -> Self {
+        if let Self::Unavailable { retry_after, .. } | Self::Protocol { retry_after, .. } = &mut self {
+            *retry_after = (*retry_after).max(delay);
+        }
+        self
+    }
 }

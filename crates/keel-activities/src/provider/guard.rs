@@ -117,6 +117,12 @@ impl Guard {
         }
     }
 
+    /// When a call that just failed is worth repeating, if its circuit is open.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let open_for = self.circuit().breaker.open_for(Instant::now());
+        (!open_for.is_zero()).then(|| self.spread(open_for))
+    }
+
     fn admit(&self) -> Admission {
         let mut circuit = self.circuit();
         let (admission, transition) = circuit.breaker.admit(Instant::now());
@@ -127,10 +133,14 @@ impl Guard {
     }
 
     /// Everybody who waits for the end of an opening would come back at its end; chance spreads them.
+    fn spread(&self, open_for: Duration) -> Duration {
+        self.jitter.beyond(open_for, self.options.open_for / 2)
+    }
+
     fn open(&self, open_for: Duration) -> Rejection {
         self.meters.rejected_open();
         self.turned_away.fetch_add(1, Ordering::Relaxed);
-        let retry_after = self.jitter.beyond(open_for, self.options.open_for / 2);
+        let retry_after = self.spread(open_for);
         let why = self.circuit().why.clone().unwrap_or_default();
         Rejection::Open { why, retry_after }
     }

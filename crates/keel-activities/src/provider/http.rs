@@ -97,7 +97,8 @@ impl HttpProvider {
         let entry = self.guard.enter().await.map_err(rejected)?;
         let answer = self.exchange(&ask).await;
         entry.finish(ask.operation, Outcome::of(&answer));
-        answer
+        // A fault that opened the circuit would only be turned away before it lets trials through.
+        answer.map_err(|error| error.not_before(self.guard.retry_after()))
     }
 
     /// The request and what its answer means.
@@ -185,7 +186,7 @@ impl Place {
 
     fn protocol(&self, what: String) -> ProviderError {
         let (provider, operation, url) = (self.provider, self.operation, self.url.clone());
-        ProviderError::Protocol { provider, operation, url, what }
+        ProviderError::Protocol { provider, operation, url, what, retry_after: None }
     }
 }
 

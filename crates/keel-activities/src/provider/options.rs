@@ -101,6 +101,12 @@ impl ProviderOptions {
         Section::deserialize(deserializer).map(|section| section.or(Self::courier()))
     }
 
+    /// How long a call takes at most: the waits for a place and for the outcome of trials, and the call itself.
+    #[must_use]
+    pub fn longest_call(&self) -> Duration {
+        self.timeout + self.queue_timeout * 2
+    }
+
     /// Every mistake, as `section.key: what is wrong and what to do`; `section` is `payments` or `courier`.
     #[must_use]
     pub fn problems(&self, section: &str) -> Vec<String> {

@@ -139,9 +139,11 @@ async fn an_open_circuit_delays_the_activity_and_is_no_failure_of_the_worker() {
     world.opened(&placed, me()).await;
     let env = world.env_with(me(), payments.clone(), world.courier.clone());
     world.fault(Provider::Payments, fault(Mode::Fail));
-    for _ in 0..4 {
+    for number in 1..=4 {
         let failure = failed(env.run(OrderActivities::charge_payment, "O-0".to_owned()).await);
         assert_eq!((failure.kind, failure.is_benign), (FailureType::ProviderUnavailable, false));
+        // The one that opens the circuit knows when to come back; the others follow the retry policy.
+        assert_eq!(failure.retry_delay.is_some(), number == 4, "{number}: {:?}", failure.retry_delay);
     }
     let failure = failed(env.run(OrderActivities::charge_payment, "O-0".to_owned()).await);
     assert_eq!(failure.kind, FailureType::ProviderCircuitOpen);
