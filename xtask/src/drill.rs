@@ -4,7 +4,6 @@
 
 pub mod ground;
 mod provider_outage;
-mod series;
 mod server_loss;
 mod shutdown;
 

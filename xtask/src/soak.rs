@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 
 use crate::drill::ground::{Ground, Layout, Toll};
-use crate::stack::{Flow, Metrics};
+use crate::stack::Flow;
 use crate::wait;
 
+/// Attempts of activities that ended, well or not; local ones are not among them.
+const ACTIVITIES: &str = "temporal_activity_execution_latency_seconds_count";
 /// Orders in flight: enough that the server is never idle.
 const IN_FLIGHT: usize = 50;
 const SAMPLE: Duration = Duration::from_secs(1);
@@ -64,7 +66,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let started = Instant::now();
     let samples = watch(&mut ground, args.activities)?;
     let took = started.elapsed();
-    let rebuilds = ground.probe.metrics()?.sum("keel_worker_rebuilds_total").unwrap_or(0.0);
+    let rebuilds = ground.probe.metrics()?.count("keel_worker_rebuilds_total", &[])?;
     let pace = samples.last().map_or(0.0, |last| last.activities as f64 / took.as_secs_f64());
     eprintln!("  {pace:.0} activities/s");
     let logs = ground.logs.clone();
@@ -80,11 +82,17 @@ fn watch(ground: &mut Ground, wanted: u64) -> anyhow::Result<Vec<Sample>> {
     loop {
         ground.load.must_run()?;
         ground.stack.must_run()?;
-        let sample = Sample { activities: activities(&ground.probe.metrics()?)?, resident: resident(pid)? };
+        let sample =
+            Sample { activities: ground.probe.metrics()?.count(ACTIVITIES, &[])?, resident: resident(pid)? };
         if samples.last().is_none_or(|last| last.activities < sample.activities) {
             moved = Instant::now();
         }
-        ensure!(moved.elapsed() < STALLED, "no activity for {} s; {}", STALLED.as_secs(), ground.logs);
+        ensure!(
+            moved.elapsed() < STALLED,
+            "the worker counted no activity for {} s; {}",
+            STALLED.as_secs(),
+            ground.logs
+        );
         samples.push(sample);
         if sample.activities * 10 / wanted > said {
             said = sample.activities * 10 / wanted;
@@ -95,15 +103,6 @@ fn watch(ground: &mut Ground, wanted: u64) -> anyhow::Result<Vec<Sample>> {
         }
         wait::pause(SAMPLE)?;
     }
-}
-
-/// Attempts of activities that ended, well or not; local ones are not among them.
-fn activities(metrics: &Metrics) -> anyhow::Result<u64> {
-    let ended = metrics
-        .sum("temporal_activity_execution_latency_seconds_count")
-        .context("the worker's metrics have no temporal_activity_execution_latency_seconds")?;
-    // A count of things is a whole number of moderate size.
-    Ok(ended as u64)
 }
 
 fn resident(pid: u32) -> anyhow::Result<u64> {
@@ -137,7 +136,7 @@ fn report(
     wanted: u64,
     samples: &[Sample],
     took: Duration,
-    rebuilds: f64,
+    rebuilds: u64,
     toll: &Toll,
     logs: &str,
 ) -> anyhow::Result<()> {

@@ -15,9 +15,8 @@ use anyhow::{Context, ensure};
 use serde_json::json;
 
 use crate::chaos::storm;
-use crate::drill::series::Page;
 use crate::judge::{self, Evidence, Store, Verdict};
-use crate::stack::{Plan, ServerOptions, Stack, http};
+use crate::stack::{Page, Plan, ServerOptions, Stack, http};
 use crate::{binaries, paths, tools, wait};
 
 use bound::Breaker;
