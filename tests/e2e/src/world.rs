@@ -287,15 +287,6 @@ impl World {
         &self.sandbox_url
     }
 
-    /// What the running worker wrote to its log so far, and the workers before it.
-    ///
-    /// # Panics
-    /// When there is no worker.
-    #[must_use]
-    pub fn worker_log(&self) -> String {
-        self.worker.as_ref().expect("a running worker").log()
-    }
-
     /// Makes a provider misbehave, or behave again.
     pub fn fault(&self, provider: &str, fault: &Value) {
         ureq::put(format!("{}/faults/{provider}", self.sandbox_url))
