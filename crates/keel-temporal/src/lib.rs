@@ -9,6 +9,7 @@
 pub mod attributes;
 pub mod connect;
 mod error;
+mod files;
 pub mod instruments;
 mod options;
 mod probe;
@@ -16,4 +17,5 @@ mod probe;
 pub use attributes::{SearchAttributesError, check_search_attributes};
 pub use connect::{Wait, connect, install_crypto_provider};
 pub use error::ConnectError;
+pub use files::check_files;
 pub use instruments::Instruments;

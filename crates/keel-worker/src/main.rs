@@ -1,13 +1,14 @@
 //! `keel-worker`: reads the settings, then runs the worker until it is told to stop.
 
 mod cli;
+mod config_command;
 mod signals;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command, StoreCommand};
+use cli::{Cli, Command, ConfigCommand, StoreCommand};
 use keel_config::ConfigProblems;
 use keel_worker::{Observed, WorkerSettings};
 
@@ -19,10 +20,17 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return cli::usage(&error),
     };
-    let settings = match cli.settings() {
-        Ok(settings) => settings,
+    if let Some(Command::Config(ConfigCommand::Defaults)) = cli.command {
+        return config_command::print_defaults();
+    }
+    let loaded = match cli.settings() {
+        Ok(loaded) => loaded,
         Err(problems) => return bad_settings(&problems),
     };
+    if let Some(Command::Config(command)) = cli.command {
+        return config_command::look(&loaded, command);
+    }
+    let settings = loaded.settings;
     match start(&cli, &settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -38,7 +46,7 @@ fn start(cli: &Cli, settings: &WorkerSettings) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         match &cli.command {
-            None | Some(Command::Run) => {
+            None | Some(Command::Run | Command::Config(_)) => {
                 keel_worker::run(settings, &Observed::default(), signals::stop()?).await?;
                 tracing::info!("worker stopped");
             }
