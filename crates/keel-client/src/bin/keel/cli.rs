@@ -68,11 +68,29 @@ pub(crate) enum Command {
     /// Generate, process and look at datasets
     #[command(subcommand)]
     Dataset(DatasetCommand),
+    /// Say what a run waits for or how it ended, and what to do next
+    Why {
+        /// A workflow id, or the id of an order, a task or a dataset
+        #[arg(value_name = "WORKFLOW_ID", value_parser = some_text)]
+        id: String,
+    },
+    /// Look at the settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print the completion script for a shell
     Completions {
         /// The shell
         shell: Shell,
     },
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the settings in effect for `keel`, each with where it comes from; secrets are redacted. With `--output
+    /// text` as TOML that can be read again
+    Print,
+    /// Check the settings and the files they name; exit 64 if something is wrong
+    Check,
 }
 
 /// An id that is safe everywhere; the same rule as the server side's.

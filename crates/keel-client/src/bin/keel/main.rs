@@ -1,6 +1,7 @@
 //! `keel`: place, decide on and watch orders, tasks and datasets from a terminal.
 
 mod cli;
+mod config;
 mod dataset;
 mod order;
 mod output;
@@ -8,6 +9,7 @@ mod settings;
 mod show;
 mod task;
 mod watch;
+mod why;
 
 use std::process::ExitCode;
 
@@ -43,6 +45,9 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Out::raw(&script)?;
         return Ok(Exit::Success);
     }
+    if let Command::Config(command) = cli.command {
+        return config::run(&cli.global, command);
+    }
     let context = Context::new(&cli.global)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::new)?;
     let exit = runtime.block_on(async {
@@ -50,7 +55,8 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Order(command) => Box::pin(order::run(&context, command)).await,
             Command::Task(command) => Box::pin(task::run(&context, command)).await,
             Command::Dataset(command) => Box::pin(dataset::run(&context, command)).await,
-            Command::Completions { .. } => Ok(Exit::Success),
+            Command::Why { id } => Box::pin(why::run(&context, &id)).await,
+            Command::Config(_) | Command::Completions { .. } => Ok(Exit::Success),
         }
     });
     // A name lookup still in flight must not hold up the end.
