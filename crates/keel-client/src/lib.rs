@@ -7,6 +7,7 @@
 //! Start reading in [`caller`], then [`orders`] and [`jobs`].
 
 pub mod caller;
+pub mod diagnosis;
 pub mod error;
 pub mod generate;
 pub mod jobs;

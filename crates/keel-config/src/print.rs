@@ -64,6 +64,7 @@ fn tree(settings: &impl Serialize) -> Value {
 fn toml(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),
+        Value::Object(fields) if fields.is_empty() => "{}".to_owned(),
         Value::Object(fields) => {
             let pair = |(name, value): (&String, &Value)| format!("{} = {}", json!(name), toml(value));
             format!("{{ {} }}", fields.iter().map(pair).collect::<Vec<_>>().join(", "))

@@ -11,6 +11,7 @@ pub mod connect;
 mod error;
 mod files;
 pub mod instruments;
+pub mod look;
 mod options;
 mod probe;
 

@@ -74,7 +74,7 @@ fn is_open_order(evidence: &Evidence) -> bool {
     evidence.workflow_type == workflow::INTERACTIVE_ORDER
         && evidence.order_status().as_deref() == Some(OrderStatus::Pending.as_str())
         && evidence.raw.pending_activities.is_empty()
-        && evidence.tail.task_failure().is_none()
+        && evidence.raw.pending_workflow_task.is_none()
 }
 
 async fn decision(caller: &Caller, evidence: &Evidence, is_polled: bool, report: &mut Report) {

@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod dataset;
+mod doctor;
 mod order;
 mod output;
 mod settings;
@@ -55,6 +56,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Order(command) => Box::pin(order::run(&context, command)).await,
             Command::Task(command) => Box::pin(task::run(&context, command)).await,
             Command::Dataset(command) => Box::pin(dataset::run(&context, command)).await,
+            Command::Doctor(args) => Box::pin(doctor::run(&context, &args)).await,
             Command::Why { id } => Box::pin(why::run(&context, &id)).await,
             Command::Config(_) | Command::Completions { .. } => Ok(Exit::Success),
         }

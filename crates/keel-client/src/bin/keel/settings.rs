@@ -99,11 +99,22 @@ impl Context {
     /// Connects to Temporal.
     pub(crate) async fn connect(&self) -> Result<Caller, Failure> {
         let identity = format!("keel-cli/{}", std::process::id());
+        let client =
+            keel_temporal::connect(&self.temporal(), &identity, &Instruments::default(), Wait::none())
+                .await?;
+        Ok(Caller::new(client, &self.settings.worker.task_queue, self.timeout))
+    }
+
+    /// The section `[temporal]`, within the time that one call may take.
+    pub(crate) fn temporal(&self) -> TemporalSection {
         let mut section = self.settings.temporal.clone();
         section.connect_timeout = section.connect_timeout.min(self.timeout);
-        let client =
-            keel_temporal::connect(&section, &identity, &Instruments::default(), Wait::none()).await?;
-        Ok(Caller::new(client, &self.settings.worker.task_queue, self.timeout))
+        section
+    }
+
+    /// The longest time for one call.
+    pub(crate) const fn timeout(&self) -> std::time::Duration {
+        self.timeout
     }
 
     /// The flags by which the `temporal` command line finds the same server and namespace.
