@@ -86,7 +86,7 @@ fn shake(mut stream: std::net::TcpStream, name: String, limit: Duration) -> Resu
     while connection.is_handshaking() {
         // A reason of the TLS library hides inside the I/O error.
         connection.complete_io(&mut stream).map_err(|error| match error.get_ref() {
-            Some(inner) => format!("{inner} {inner:?}"),
+            Some(inner) => inner.to_string(),
             None => error.to_string(),
         })?;
     }

@@ -5,5 +5,6 @@
 mod bad_input;
 mod crashes;
 mod datasets;
+mod diagnosis;
 mod interop;
 mod orders;

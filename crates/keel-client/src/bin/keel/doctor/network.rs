@@ -78,7 +78,7 @@ async fn tls(section: &keel_config::TemporalSection, checkup: &mut Checkup) -> b
     let view = match look::tls(section).await {
         Ok(view) => view,
         Err(error @ ConnectError::Tls { .. }) => {
-            checkup.broken(Family::Tls, &error, "see the remedy above");
+            checkup.broken(Family::Tls, &error, "check the address and temporal.tls");
             return false;
         }
         Err(error) => {

@@ -99,9 +99,12 @@ impl Checkup {
         self.push(step, Status::Skipped, why.into(), None, Value::Null);
     }
 
-    /// A failure told by an error, whose text holds the remedy; its causes follow.
-    pub(super) fn broken(&mut self, step: Family, error: &dyn std::error::Error, next: impl Into<String>) {
-        let mut detail = error.to_string();
+    /// A failure told by an error. Errors of this program put the remedy behind the first semicolon; `next` is for those
+    /// that know none.
+    pub(super) fn broken(&mut self, step: Family, error: &dyn std::error::Error, next: &str) {
+        let text = error.to_string();
+        let (what, next) = text.split_once("; ").unwrap_or((&text, next));
+        let mut detail = what.to_owned();
         let mut cause = error.source();
         while let Some(inner) = cause {
             detail.push_str(&format!(" (cause: {inner})"));

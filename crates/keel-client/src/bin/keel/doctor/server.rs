@@ -60,7 +60,7 @@ fn refused(failure: Failure, checkup: &mut Checkup) {
     };
     match error {
         ConnectError::Tls { .. } => {
-            checkup.broken(Family::Tls, error, "see the remedy above");
+            checkup.broken(Family::Tls, error, "check temporal.tls");
             checkup.skip(Family::Authentication, "TLS does not come about");
             checkup.skip(Family::Namespace, "TLS does not come about");
         }
@@ -114,7 +114,7 @@ pub(super) async fn attributes(caller: &Caller, checkup: &mut Checkup) {
             json!({"names": names}),
         ),
         Err(error @ SearchAttributesError::Missing { .. }) => {
-            checkup.broken(Family::SearchAttributes, &error, "run the command above");
+            checkup.broken(Family::SearchAttributes, &error, "register them");
         }
         Err(error) => {
             checkup.warn(Family::SearchAttributes, error.to_string(), "look in the web UI of the server");
