@@ -16,7 +16,7 @@ mod options;
 mod probe;
 
 pub use attributes::{SearchAttributesError, check_search_attributes};
-pub use connect::{Wait, connect, install_crypto_provider};
+pub use connect::{Wait, connect, explain, install_crypto_provider};
 pub use error::ConnectError;
 pub use files::check_files;
 pub use instruments::Instruments;

@@ -44,11 +44,13 @@ pub enum FailureType {
     DatasetIo,
     /// A step neither succeeded nor was refused in the time it had.
     StepFailed,
+    /// The worker was asked to stop before the activity was done.
+    WorkerStopping,
 }
 
 impl FailureType {
     /// Every failure type, in the order of the documentation.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::OrderRejected,
         Self::OrderExpired,
         Self::OrderCancelled,
@@ -67,6 +69,7 @@ impl FailureType {
         Self::DatasetBusy,
         Self::DatasetIo,
         Self::StepFailed,
+        Self::WorkerStopping,
     ];
 
     /// The string on the wire.
@@ -91,6 +94,7 @@ impl FailureType {
             Self::DatasetBusy => "DATASET_BUSY",
             Self::DatasetIo => "DATASET_IO",
             Self::StepFailed => "STEP_FAILED",
+            Self::WorkerStopping => "WORKER_STOPPING",
         }
     }
 
@@ -147,6 +151,7 @@ impl FailureType {
                 | Self::StoreUnavailable
                 | Self::DatasetBusy
                 | Self::DatasetIo
+                | Self::WorkerStopping
         )
     }
 }

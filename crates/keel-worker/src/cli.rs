@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use keel_config::{ConfigProblems, Loaded, Sources, load_traced};
+use keel_telemetry::http::Probe;
 use keel_worker::WorkerSettings;
 
 use crate::EX_USAGE;
@@ -32,6 +33,8 @@ pub(crate) enum Command {
     /// Look at the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Ask the worker that runs with these settings how it is: exit code 0 or 1, for images without a shell.
+    Healthcheck(HealthcheckArgs),
     /// Look after the store.
     #[command(subcommand)]
     Store(StoreCommand),
@@ -59,6 +62,30 @@ pub(crate) enum ConfigFormat {
     Toml,
     /// One JSON object: `{"section.key": {"value": .., "source": ..}}`.
     Json,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct HealthcheckArgs {
+    /// Whether it lives: its vital loops turn
+    #[arg(long)]
+    live: bool,
+    /// Whether it takes work (the default)
+    #[arg(long)]
+    ready: bool,
+    /// Whether it was ready once
+    #[arg(long)]
+    startup: bool,
+}
+
+impl HealthcheckArgs {
+    pub(crate) fn probe(self) -> Probe {
+        match self {
+            Self { live: true, .. } => Probe::Live,
+            Self { startup: true, .. } => Probe::Startup,
+            _ => Probe::Ready,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,6 +2,8 @@
 
 mod cli;
 mod config_command;
+mod endpoints;
+mod series;
 mod signals;
 
 use std::process::ExitCode;
@@ -31,6 +33,9 @@ fn main() -> ExitCode {
         return config_command::look(&loaded, command);
     }
     let settings = loaded.settings;
+    if let Some(Command::Healthcheck(what)) = &cli.command {
+        return endpoints::healthcheck(&settings, what.probe());
+    }
     match start(&cli, &settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -46,10 +51,15 @@ fn start(cli: &Cli, settings: &WorkerSettings) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         match &cli.command {
-            None | Some(Command::Run | Command::Config(_)) => {
-                keel_worker::run(settings, &Observed::default(), signals::stop()?).await?;
+            None | Some(Command::Run) => {
+                let mut observed = Observed::default();
+                // First of all, so that the endpoints say what everything after waits for; they answer until the end.
+                let _endpoints = endpoints::serve(settings, &mut observed)?;
+                keel_worker::run(settings, &observed, signals::stop()?).await?;
                 tracing::info!("worker stopped");
             }
+            // Answered before anything is set up.
+            Some(Command::Healthcheck(_) | Command::Config(_)) => {}
             Some(Command::Store(StoreCommand::Seed)) => {
                 let store = keel_worker::open_store(settings).await?;
                 let seeded = keel_activities::order::seed(store.as_ref()).await?;

@@ -1,0 +1,53 @@
+//! The worker's HTTP endpoints, and the question whether they are well.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the answer of a command is what it prints")]
+
+use std::process::ExitCode;
+
+use keel_activities::count;
+use keel_telemetry::http::{About, Endpoints, Probe, probe};
+use keel_telemetry::{HttpServer, Metrics};
+use keel_types::names::{metric, workflow};
+use keel_worker::{Observed, WorkerSettings};
+
+use crate::series::SERIES;
+
+/// Starts the endpoints over what `observed` collects, and has it collect metrics; `None` when they are turned off, and
+/// then nothing is collected.
+pub(crate) fn serve(
+    settings: &WorkerSettings,
+    observed: &mut Observed,
+) -> anyhow::Result<Option<HttpServer>> {
+    if settings.http.is_off() {
+        return Ok(None);
+    }
+    let about = About {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        build_id: settings.worker.build_id.clone(),
+        role: "worker",
+    };
+    let metrics = Metrics::install(&SERIES, &workflow::ALL)?;
+    metrics.record_build(metric::BUILD_INFO, &about);
+    metrics.watch_runtime();
+    metrics.observe(count::observe);
+    count::begin();
+    observed.instruments.meter = Some(metrics.sdk_meter());
+    let endpoints =
+        Endpoints { health: observed.health.clone(), about, metrics: Some(metrics), ..Endpoints::default() };
+    Ok(HttpServer::start(&settings.http, endpoints)?)
+}
+
+/// Asks the worker that runs with these settings; success if it is well.
+pub(crate) fn healthcheck(settings: &WorkerSettings, what: Probe) -> ExitCode {
+    match probe(&settings.http, what) {
+        Ok(answer) => {
+            println!("{answer}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let cause =
+                std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            eprintln!("keel-worker: {error}{cause}");
+            ExitCode::FAILURE
+        }
+    }
+}
