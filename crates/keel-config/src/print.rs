@@ -56,8 +56,27 @@ impl<T: Settings> Loaded<T> {
     }
 }
 
+/// The settings as they show themselves. Types redact their secrets; here goes what somebody wrote into a plain address.
 fn tree(settings: &impl Serialize) -> Value {
-    serde_json::to_value(settings).expect("settings that were read serialise to JSON")
+    let mut tree = serde_json::to_value(settings).expect("settings that were read serialise to JSON");
+    without_user_info(&mut tree);
+    tree
+}
+
+fn without_user_info(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Ok(mut url) = url::Url::parse(text)
+                && url.password().is_some_and(|password| password != "***")
+                && url.set_password(Some("***")).is_ok()
+            {
+                *text = url.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_user_info),
+        Value::Object(fields) => fields.values_mut().for_each(without_user_info),
+        _ => {}
+    }
 }
 
 /// A value as TOML writes it on one line.
@@ -71,5 +90,15 @@ fn toml(value: &Value) -> String {
         }
         // TOML's basic strings, numbers and booleans are written as JSON's, but for one control character.
         scalar => scalar.to_string().replace('\u{7f}', "\\u007f"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn passwords_inside_addresses_are_hidden() {
+        let shown =
+            super::tree(&serde_json::json!({"a": ["http://me:hunter2@h:1/x"], "b": "sqlite://data/x"}));
+        assert_eq!(shown, serde_json::json!({"a": ["http://me:***@h:1/x"], "b": "sqlite://data/x"}));
     }
 }

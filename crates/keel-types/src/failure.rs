@@ -137,6 +137,9 @@ impl FailureType {
                 "Wait; if no worker is alive, look for a process that holds the lock in `<data dir>/work`."
             }
             Self::DatasetIo => "Check space, permissions and the disk.",
+            Self::WorkerStopping => {
+                "Nothing. If it is frequent, workers are restarted often: look at their orchestrator."
+            }
             Self::StepFailed => "Look at the cause in the run's history and at the workers; new order.",
         }
     }
