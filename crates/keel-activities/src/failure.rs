@@ -27,8 +27,9 @@ pub fn worker_stopping(message: String) -> ActivityError {
 const HAND_OVER: Duration = Duration::from_millis(1);
 
 fn build(kind: FailureType, message: String, delay: Option<Duration>) -> ActivityError {
-    // A refusal is an expected answer and a stop is routine: neither must count as an error of the worker.
-    let category = if kind.is_retryable() && kind != FailureType::WorkerStopping {
+    // A refusal is an expected answer, an attempt that is put off has its cause counted elsewhere, a stop is routine: none
+    // of them must count as an error of the worker.
+    let category = if kind.is_retryable() && !kind.is_put_off() {
         ApplicationErrorCategory::Unspecified
     } else {
         ApplicationErrorCategory::Benign

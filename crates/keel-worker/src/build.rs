@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use keel_activities::dataset::DatasetActivities;
 use keel_activities::order::OrderActivities;
-use keel_activities::provider::{CourierClient, PaymentClient};
 use keel_activities::store::{self, Store};
 use keel_workflows::options::WorkflowOptions;
 use temporalio_client::Client;
@@ -14,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::intercept::{ActivityWatch, WorkflowWatch};
 use crate::load::Load;
+use crate::providers::Providers;
 use crate::settings::tuning::{Tuning, controller};
 use crate::{WorkerError, WorkerSettings};
 
@@ -36,8 +36,7 @@ pub(crate) struct Parts {
     settings: Arc<WorkerSettings>,
     workflows: Arc<WorkflowOptions>,
     store: Arc<dyn Store>,
-    payments: PaymentClient,
-    courier: CourierClient,
+    providers: Providers,
     controller: Option<ResourceBasedController>,
     ends: Ends,
 }
@@ -62,11 +61,14 @@ impl Parts {
             settings: Arc::new(settings.clone()),
             workflows: Arc::new(workflows),
             store,
-            payments: PaymentClient::new(&settings.payments).map_err(WorkerError::Provider)?,
-            courier: CourierClient::new(&settings.courier).map_err(WorkerError::Provider)?,
+            providers: Providers::new(settings)?,
             controller: controller(&settings.worker),
             ends,
         })
+    }
+
+    pub(crate) const fn providers(&self) -> &Providers {
+        &self.providers
     }
 
     pub(crate) fn store(&self) -> Arc<dyn Store> {
@@ -83,12 +85,8 @@ impl Parts {
         let settings = &self.settings;
         let options = &settings.worker;
         let tuning = Tuning::new(options, self.controller.as_ref());
-        let orders = OrderActivities::new(
-            self.store(),
-            self.payments.clone(),
-            self.courier.clone(),
-            settings.approval.rule(),
-        );
+        let Providers { payments, courier } = self.providers.clone();
+        let orders = OrderActivities::new(self.store(), payments, courier, settings.approval.rule());
         let datasets = DatasetActivities::new(settings.dataset.clone(), self.ends.stopping.clone());
         let mut worker = temporalio_sdk::WorkerOptions::new(&options.task_queue)
             .register_activities(orders)

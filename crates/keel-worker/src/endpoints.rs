@@ -4,8 +4,8 @@
 use std::process::ExitCode;
 
 use keel_activities::count;
-use keel_telemetry::http::{About, Endpoints, Probe, probe};
-use keel_telemetry::{HttpServer, Metrics};
+use keel_telemetry::http::{About, Endpoints, Probe, log_level, probe};
+use keel_telemetry::{HttpServer, Metrics, Telemetry};
 use keel_types::names::{metric, workflow};
 use keel_worker::{Observed, WorkerSettings};
 
@@ -16,6 +16,7 @@ use crate::series::SERIES;
 pub(crate) fn serve(
     settings: &WorkerSettings,
     observed: &mut Observed,
+    telemetry: &Telemetry,
 ) -> anyhow::Result<Option<HttpServer>> {
     if settings.http.is_off() {
         return Ok(None);
@@ -31,8 +32,12 @@ pub(crate) fn serve(
     metrics.observe(count::observe);
     count::begin();
     observed.instruments.meter = Some(metrics.sdk_meter());
-    let endpoints =
-        Endpoints { health: observed.health.clone(), about, metrics: Some(metrics), ..Endpoints::default() };
+    let endpoints = Endpoints {
+        health: observed.health.clone(),
+        about,
+        metrics: Some(metrics),
+        more: log_level(telemetry.log_level()),
+    };
     Ok(HttpServer::start(&settings.http, endpoints)?)
 }
 

@@ -12,6 +12,7 @@ mod intercept;
 mod load;
 mod lookout;
 mod observed;
+mod providers;
 mod reach;
 mod run;
 mod settings;

@@ -4,7 +4,7 @@ use keel_activities::dataset::DatasetOptions;
 use keel_activities::provider::ProviderOptions;
 use keel_activities::store::StoreOptions;
 use keel_config::{Settings, TemporalSection};
-use keel_telemetry::{HttpOptions, LogOptions};
+use keel_telemetry::{HttpOptions, LogOptions, TraceOptions};
 use keel_types::decision::ApprovalRule;
 use keel_workflows::options::{OrderOptions, TaskOptions};
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,8 @@ pub struct WorkerSettings {
     pub dataset: DatasetOptions,
     /// What is logged.
     pub log: LogOptions,
+    /// Whether and where traces go.
+    pub traces: TraceOptions,
     /// Where health and metrics are offered.
     pub http: HttpOptions,
 }
@@ -58,6 +60,7 @@ impl Default for WorkerSettings {
             courier: ProviderOptions::courier(),
             dataset: DatasetOptions::default(),
             log: LogOptions::default(),
+            traces: TraceOptions::default(),
             http: HttpOptions::default(),
         }
     }
@@ -77,6 +80,7 @@ impl Settings for WorkerSettings {
             self.courier.problems("courier"),
             self.dataset.problems(),
             self.log.problems(),
+            self.traces.problems(),
             self.http.problems(),
             self.between_sections(),
         ]
@@ -97,11 +101,12 @@ impl WorkerSettings {
             ));
         }
         for (section, provider) in [("payments", &self.payments), ("courier", &self.courier)] {
-            if self.order.step_timeout <= provider.timeout {
+            let longest = provider.longest_call();
+            if self.order.step_timeout <= longest {
                 problems.push(format!(
-                    "order.step_timeout: {:?} is not longer than {section}.timeout ({:?}); a slow answer would be cut \
-                     off without its reason, make it longer",
-                    self.order.step_timeout, provider.timeout
+                    "order.step_timeout: {:?} is not longer than {section}.timeout and twice {section}.queue_timeout \
+                     together ({longest:?}); a slow answer would be cut off without its reason, make it longer",
+                    self.order.step_timeout
                 ));
             }
             if self.worker.graceful_shutdown < provider.timeout {

@@ -93,6 +93,7 @@ impl<'a> Supervisor<'a> {
             },
         };
         let parts = Parts::new(self.settings, store, self.ends.clone())?;
+        parts.providers().report_to(&self.observed.health);
         self.status.running();
         self.current = Some(self.start(clients, &parts)?);
         Ok(parts)

@@ -7,4 +7,7 @@ mod crashes;
 mod datasets;
 mod diagnosis;
 mod interop;
+mod logs;
+mod metrics;
 mod orders;
+mod traces;

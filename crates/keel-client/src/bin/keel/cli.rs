@@ -99,6 +99,21 @@ pub(crate) enum ConfigCommand {
     Check,
 }
 
+impl Command {
+    /// Names the command in traces.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Order(_) => "keel order",
+            Self::Task(_) => "keel task",
+            Self::Dataset(_) => "keel dataset",
+            Self::Doctor(_) => "keel doctor",
+            Self::Why { .. } => "keel why",
+            Self::Config(_) => "keel config",
+            Self::Completions { .. } => "keel completions",
+        }
+    }
+}
+
 /// An id that is safe everywhere; the same rule as the server side's.
 pub(crate) fn id(text: &str) -> Result<String, String> {
     id_problem("the id", text).map_or_else(|| Ok(text.to_owned()), Err)

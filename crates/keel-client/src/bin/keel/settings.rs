@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use keel_client::Caller;
 use keel_config::{ConfigProblems, Loaded, Settings, Sources, TemporalSection};
-use keel_telemetry::LogOptions;
+use keel_telemetry::{LogOptions, Telemetry, TelemetryOptions, TraceOptions};
 use keel_temporal::{Instruments, Wait};
 use keel_types::names::DEFAULT_TASK_QUEUE;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,7 @@ pub(crate) struct ClientSettings {
     worker: WorkerPart,
     dataset: DatasetPart,
     log: LogOptions,
+    traces: TraceOptions,
 }
 
 /// What the client needs of `[worker]`.
@@ -52,6 +53,7 @@ impl Default for ClientSettings {
             dataset: DatasetPart::default(),
             // A person at a terminal wants to read of trouble only.
             log: LogOptions { level: "warn".to_owned(), ..LogOptions::default() },
+            traces: TraceOptions::default(),
         }
     }
 }
@@ -75,6 +77,7 @@ impl Settings for ClientSettings {
             problems.push(format!("worker.task_queue: is empty; the usual one is {DEFAULT_TASK_QUEUE}"));
         }
         problems.extend(self.log.problems());
+        problems.extend(self.traces.problems());
         problems
     }
 }
@@ -85,23 +88,29 @@ pub(crate) struct Context {
     settings: ClientSettings,
     timeout: std::time::Duration,
     pub(crate) out: Out,
-    _telemetry: keel_telemetry::Guard,
+    pub(crate) telemetry: Telemetry,
 }
 
 impl Context {
     /// Loads the settings and starts logging.
     pub(crate) fn new(global: &Global) -> Result<Self, Failure> {
         let settings = load(global, Sources::from_process()).map_err(Failure::Settings)?.settings;
-        let telemetry = keel_telemetry::init(&settings.log)?;
-        Ok(Self { settings, timeout: global.timeout, out: Out::new(global.output), _telemetry: telemetry })
+        let telemetry = keel_telemetry::init(&TelemetryOptions {
+            program: "keel",
+            role: "cli",
+            build_id: env!("CARGO_PKG_VERSION"),
+            log: &settings.log,
+            traces: &settings.traces,
+        })?;
+        Ok(Self { settings, timeout: global.timeout, out: Out::new(global.output), telemetry })
     }
 
     /// Connects to Temporal.
     pub(crate) async fn connect(&self) -> Result<Caller, Failure> {
         let identity = format!("keel-cli/{}", std::process::id());
+        let instruments = Instruments { plugins: self.telemetry.plugins(), ..Instruments::default() };
         let client =
-            keel_temporal::connect(&self.temporal(), &identity, &Instruments::default(), Wait::none())
-                .await?;
+            keel_temporal::connect(&self.temporal(), &identity, &instruments, Wait::none()).await?;
         Ok(Caller::new(client, &self.settings.worker.task_queue, self.timeout))
     }
 
@@ -149,7 +158,7 @@ pub(crate) fn load(global: &Global, sources: Sources) -> Result<Loaded<ClientSet
     // One settings file and one environment serve all programs; the keys of the others are not ours to judge.
     let foreign_sections = keel_config::sources::ALL_SECTIONS
         .into_iter()
-        .filter(|section| !matches!(*section, "temporal" | "log"))
+        .filter(|section| !matches!(*section, "temporal" | "log" | "traces"))
         .map(str::to_owned)
         .collect();
     let sources =
