@@ -42,7 +42,10 @@ pub struct Metrics {
 
 /// What to ask before the text is made.
 #[derive(Clone, Default)]
-struct Observers(Arc<Mutex<Vec<fn()>>>);
+struct Observers(Arc<Mutex<Vec<Observer>>>);
+
+/// Brings gauges up to date.
+pub type Observer = fn();
 
 impl std::fmt::Debug for Observers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -116,7 +119,7 @@ impl Metrics {
     }
 
     /// Has `observer` bring gauges up to date before each time somebody reads them. It must be quick.
-    pub fn observe(&self, observer: fn()) {
+    pub fn observe(&self, observer: Observer) {
         self.observers.0.lock().unwrap_or_else(PoisonError::into_inner).push(observer);
     }
 

@@ -26,16 +26,19 @@ pub(crate) fn serve(
         build_id: settings.worker.build_id.clone(),
         role: "worker",
     };
-    let metrics = Metrics::install(&SERIES, &workflow::ALL)?;
-    metrics.record_build(metric::BUILD_INFO, &about);
-    metrics.watch_runtime();
-    metrics.observe(count::observe);
+    let collected = Metrics::install(&SERIES, &workflow::ALL)?;
+    collected.record_build(metric::BUILD_INFO, &about);
+    collected.watch_runtime();
+    collected.observe(count::observe);
     count::begin();
-    observed.instruments.meter = Some(metrics.sdk_meter());
+    for reason in ["recycle", "failed", "server_lost"] {
+        metrics::counter!(metric::WORKER_REBUILDS_TOTAL, "reason" => reason).increment(0);
+    }
+    observed.instruments.meter = Some(collected.sdk_meter());
     let endpoints = Endpoints {
         health: observed.health.clone(),
         about,
-        metrics: Some(metrics),
+        metrics: Some(collected),
         more: log_level(telemetry.log_level()),
     };
     Ok(HttpServer::start(&settings.http, endpoints)?)

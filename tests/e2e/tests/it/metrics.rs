@@ -1,4 +1,5 @@
 //! What a worker offers its operators, held against the page that explains it.
+#![expect(clippy::print_stderr, reason = "what a test waits for is shown when it waits in vain")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -162,6 +163,37 @@ fn what_happened_is_counted_once() {
             eprintln!("not yet: {wrong:?}");
         }
         wrong.is_empty().then_some(())
+    });
+}
+
+#[test]
+fn the_gauges_of_several_sdk_workers_add_up_and_outlive_none() {
+    let settings = [("KEEL__WORKER__WORKFLOW_THREADS", "2"), ("KEEL__WORKER__REBUILD_AFTER_ACTIVITIES", "4")];
+    let world = World::with_worker(&settings);
+    // Four activities each: every order brings new SDK workers.
+    for _ in 0..3 {
+        order(&world, "CUST-1", &["approve", "--by", "manager@company.com"]);
+    }
+    let queue = format!("namespace=\"default\",task_queue=\"{}\"", world.queue());
+    let typed =
+        |name: &str, of: &str| format!("temporal_worker_task_slots_{name}{{{queue},worker_type=\"{of}\"}}");
+    let expected = [
+        (typed("available", "ActivityWorker"), 100.0),
+        (typed("available", "WorkflowWorker"), 100.0),
+        (typed("used", "ActivityWorker"), 0.0),
+        (
+            format!(
+                "temporal_num_pollers{{namespace=\"default\",poller_type=\"activity_task\",task_queue=\"{}\"}}",
+                world.queue()
+            ),
+            10.0,
+        ),
+    ];
+    eventually("gauges of the newest SDK workers alone", || {
+        let scrape = Scrape::of(&world);
+        let rebuilt = scrape.value("keel_worker_rebuilds_total{reason=\"recycle\"}")? >= 2.0;
+        let right = expected.iter().all(|(series, value)| scrape.value(series) == Some(*value));
+        (rebuilt && right).then_some(())
     });
 }
 
