@@ -13,7 +13,7 @@ use crate::{binaries, exec, paths, tools};
 const BYTES: u64 = 500_000_000;
 const SAMPLE_ROWS: u64 = 100_000;
 
-/// Measure datasets or orders on release builds.
+/// Measure datasets, orders, telemetry, threads or starts on release builds.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -25,7 +25,24 @@ enum What {
     /// The whole process step of a dataset over a file of 500 MB
     Dataset,
     /// Orders and tasks against a real server, beside a bare worker
-    Orders,
+    Orders(How),
+    /// What logs, metrics and traces cost the worker per order
+    Telemetry(How),
+    /// Workflow code on one thread against two
+    Threads(How),
+    /// How soon a worker is ready, and its memory while it idles
+    Start(How),
+}
+
+/// How a measurement beside a server runs.
+#[derive(clap::Args)]
+struct How {
+    /// Run debug binaries, for a quick look; the figures mean nothing
+    #[arg(long)]
+    debug: bool,
+    /// For the measurement itself, after `--`, such as `-- --rounds 10`
+    #[arg(last = true)]
+    more: Vec<String>,
 }
 
 /// Runs the subcommand.
@@ -35,7 +52,10 @@ enum What {
 pub fn run(args: Args) -> anyhow::Result<()> {
     match args.what {
         What::Dataset => dataset(),
-        What::Orders => orders(),
+        What::Orders(how) => beside_a_stack("bench-orders", !how.debug, &how.more),
+        What::Telemetry(how) => beside_a_stack("bench-telemetry", !how.debug, &how.more),
+        What::Threads(how) => beside_a_stack("bench-threads", !how.debug, &how.more),
+        What::Start(how) => beside_a_stack("bench-start", !how.debug, &how.more),
     }
 }
 
@@ -75,24 +95,18 @@ fn fresh(keel: &Keel, id: &str, rows: u64) -> anyhow::Result<PathBuf> {
     Ok(file)
 }
 
-fn orders() -> anyhow::Result<()> {
+/// Runs one measurement of `keel-load` beside a server and a sandbox of its own.
+fn beside_a_stack(measurement: &str, release: bool, more: &[String]) -> anyhow::Result<()> {
     let tool = tools::temporal()?;
-    let packages = ["-p", "keel-worker", "-p", "keel-client", "-p", "keel-sandbox", "-p", "keel-load"];
-    let found = binaries::cargo_build(&[&packages[..], &["--bins", "--release"]].concat())?;
-    let binary =
-        |name: &str| found.get(name).cloned().with_context(|| format!("cargo built no binary `{name}`"));
-    let built = binaries::Binaries {
-        keel: binary("keel")?,
-        worker: binary("keel-worker")?,
-        sandbox: binary("keel-sandbox")?,
-    };
-    let logs = Logs::new("bench-orders")?;
+    let (built, load) = binaries::build_with_load(release)?;
+    let logs = Logs::new(measurement)?;
     let mut server = TemporalServer::start(&tool, &ServerOptions::default(), &logs)?;
     let mut sandbox = Sandbox::start(&built, None, None, &logs)?;
-    let mut command = exec::tied(binary("keel-load")?, "TERM");
+    let mut command = exec::tied(load, "TERM");
     clean_environment(&mut command, false);
     command
-        .arg("bench-orders")
+        .arg(measurement)
+        .args(more)
         .env("KEEL_BIN_DIR", built.dir())
         .env("TEMPORAL_ADDRESS", server.address())
         .env("KEEL_SANDBOX_URL", sandbox.url());

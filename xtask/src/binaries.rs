@@ -39,6 +39,21 @@ pub fn build(release: bool) -> anyhow::Result<Binaries> {
     pick(cargo_build(&args)?)
 }
 
+/// Builds the three binaries and `keel-load`, whose path it returns beside them.
+///
+/// # Errors
+/// When cargo fails; it has said why.
+pub fn build_with_load(release: bool) -> anyhow::Result<(Binaries, PathBuf)> {
+    let mut args =
+        vec!["-p", "keel-worker", "-p", "keel-client", "-p", "keel-sandbox", "-p", "keel-load", "--bins"];
+    if release {
+        args.push("--release");
+    }
+    let mut found = cargo_build(&args)?;
+    let load = found.remove("keel-load").context("cargo built no binary `keel-load`")?;
+    Ok((pick(found)?, load))
+}
+
 /// Builds binaries and tests of the whole workspace with the features the tests use, so that running them builds
 /// nothing twice.
 ///

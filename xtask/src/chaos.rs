@@ -2,8 +2,8 @@
 //! end nothing may be lost, done twice or left half done, counted from the journal of the providers, the store, the
 //! workflows and the files.
 
-pub mod judge;
-pub mod plan;
+mod plan;
+mod results;
 pub mod storm;
 
 use std::path::Path;
@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
+use crate::judge::{self, Evidence, Verdict};
+use crate::random::Random;
 use crate::stack::{Plan, ServerOptions, Stack};
 use crate::{binaries, paths, tools, up};
 
-use judge::{Evidence, Verdict};
-use plan::{DATASETS, KILLS, ORDERS, ROWS, Random, dataset_id, dataset_seed};
+use plan::{DATASETS, KILLS, ORDERS, ROWS, dataset_id, dataset_seed};
 
 /// The whole run after the build; more means that something hangs.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -68,7 +69,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     stopped?;
 
     let mut verdict = judge::orders(&orders, &evidence);
-    judge::datasets(&reference, &storm, &evidence.workflows, &mut verdict)?;
+    results::datasets(&reference, &storm, &evidence.workflows, &mut verdict)?;
     report(&verdict, kills, &logs)
 }
 

@@ -2,8 +2,11 @@
 //!
 //! Each drill is a file of its own, brings up its own stack, and prints one last line of counts on stdout.
 
+pub mod ground;
 mod provider_outage;
 mod series;
+mod server_loss;
+mod shutdown;
 
 use clap::Subcommand;
 
@@ -16,6 +19,8 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum What {
+    Shutdown(shutdown::Args),
+    ServerLoss(server_loss::Args),
     ProviderOutage(provider_outage::Args),
 }
 
@@ -25,6 +30,8 @@ enum What {
 /// When a count is off, or the drill cannot be held.
 pub fn run(args: Args) -> anyhow::Result<()> {
     match args.what {
+        What::Shutdown(args) => shutdown::run(&args),
+        What::ServerLoss(args) => server_loss::run(&args),
         What::ProviderOutage(args) => provider_outage::run(&args),
     }
 }

@@ -12,7 +12,10 @@ mod demo;
 mod drill;
 mod exec;
 mod interrupt;
+mod judge;
 mod paths;
+mod random;
+mod soak;
 mod stack;
 mod test;
 mod tidy;
@@ -41,6 +44,7 @@ enum Task {
     Tidy(tidy::Args),
     Ci(ci::Args),
     Chaos(chaos::Args),
+    Soak(soak::Args),
     Bench(bench::Args),
     Drill(drill::Args),
 }
@@ -56,6 +60,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Task::Tidy(args) => tidy::run(args),
         Task::Ci(args) => ci::run(args),
         Task::Chaos(args) => chaos::run(args),
+        Task::Soak(args) => soak::run(&args),
         Task::Bench(args) => bench::run(args),
         Task::Drill(args) => drill::run(args),
     }

@@ -3,8 +3,10 @@
 mod command;
 pub mod http;
 mod keel;
+mod load;
 mod ports;
 mod postgres;
+mod probe;
 mod sandbox;
 mod service;
 mod temporal;
@@ -13,13 +15,15 @@ mod worker;
 
 pub use command::clean_environment;
 pub use keel::Keel;
+pub use load::{Account, Attempts, Flow, Load};
 pub use ports::free_port;
 pub use postgres::Postgres;
+pub use probe::{Metrics, Probe};
 pub use sandbox::{Effects, Sandbox};
 pub use service::{Logs, is_running};
 pub use temporal::{ServerOptions, TemporalServer};
 pub use whole::{Plan, Stack};
-pub use worker::{Worker, WorkerSettings};
+pub use worker::{Exit, Worker, WorkerSettings};
 
 /// The task queue of every stack; the same name as the wire contract's default.
 pub const TASK_QUEUE: &str = "production-queue";

@@ -44,7 +44,7 @@ pub struct Metrics {
 #[derive(Clone, Default)]
 struct Observers(Arc<Mutex<Vec<Observer>>>);
 
-/// Brings gauges up to date.
+/// Brings series up to date.
 pub type Observer = fn();
 
 impl std::fmt::Debug for Observers {

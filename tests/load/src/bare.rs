@@ -12,7 +12,7 @@ use temporalio_sdk::{
     ActivityOptions, Runtime, SyncWorkflowContext, Worker, WorkerOptions, WorkflowContext, WorkflowResult,
 };
 
-use crate::drive::connect;
+use crate::work::connect;
 
 #[derive(clap::Args)]
 pub struct Args {

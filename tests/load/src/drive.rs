@@ -1,27 +1,13 @@
-//! Driving orders and tasks through a task queue, and timing each.
+//! Driving a fixed number of orders or tasks through a task queue, and timing each.
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, anyhow};
 use futures::{StreamExt, TryStreamExt, stream};
 use hdrhistogram::Histogram;
-use temporalio_client::{
-    Client, ClientOptions, Connection, ConnectionOptions, UntypedSignal, UntypedWorkflow,
-    WorkflowGetResultOptions, WorkflowSignalOptions, WorkflowStartOptions,
-};
-use temporalio_common::data_converters::{PayloadConverter, RawValue};
+use temporalio_client::Client;
 
-/// No single order or task may take longer.
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// What is driven.
-#[derive(Clone, Copy)]
-pub enum Work {
-    /// An order object, approved by signal.
-    Order,
-    /// A task of five steps over the small dataset with this id prefix.
-    Task,
-}
+use crate::work::{self, Kind};
 
 /// One measured run.
 pub struct Figures {
@@ -31,20 +17,11 @@ pub struct Figures {
     pub elapsed: Duration,
 }
 
-pub async fn connect(address: &str) -> Result<Client> {
-    let address = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
-    let options =
-        ConnectionOptions::new(address.parse::<url::Url>()?).connect_timeout(Duration::from_secs(10)).build();
-    let connection =
-        Connection::connect(options).await.with_context(|| format!("no Temporal server at {address}"))?;
-    Ok(Client::new(connection, ClientOptions::new("default").build())?)
-}
-
 /// Runs `count` pieces of work with at most `in_flight` at once.
 pub async fn drive(
     client: &Client,
     queue: &str,
-    work: Work,
+    kind: Kind,
     prefix: &str,
     count: usize,
     in_flight: usize,
@@ -54,9 +31,8 @@ pub async fn drive(
         .map(|number| async move {
             let begin = Instant::now();
             let id = format!("{prefix}-{number}");
-            tokio::time::timeout(LIMIT, one(client, queue, work, &id))
-                .await
-                .with_context(|| format!("{id} did not end within {LIMIT:?}"))??;
+            let end = work::run(client, queue, kind, &format!("{queue}-{id}"), &id).await?;
+            end.map_err(|failure| anyhow!("{id} failed: {failure}"))?;
             anyhow::Ok(begin.elapsed())
         })
         .buffer_unordered(in_flight)
@@ -66,29 +42,4 @@ pub async fn drive(
         })
         .await?;
     Ok(Figures { latency, elapsed: started.elapsed() })
-}
-
-async fn one(client: &Client, queue: &str, work: Work, id: &str) -> Result<()> {
-    let converter = PayloadConverter::default();
-    let (name, input) = match work {
-        Work::Order => ("interactiveOrderWorkflow", RawValue::from_value(&order(id), &converter)),
-        Work::Task => ("trackableWorkflow", RawValue::from_value(&id.to_owned(), &converter)),
-    };
-    let options = WorkflowStartOptions::new(queue, format!("{queue}-{id}")).build();
-    let handle = client.start_workflow(UntypedWorkflow::new(name), input, options).await?;
-    if matches!(work, Work::Order) {
-        let by = RawValue::from_value(&"manager@company.com".to_owned(), &converter);
-        handle.signal(UntypedSignal::new("approve"), by, WorkflowSignalOptions::default()).await?;
-    }
-    match handle.get_result(WorkflowGetResultOptions::default()).await {
-        Ok(_) => Ok(()),
-        Err(error) => bail!("{id} failed: {error}"),
-    }
-}
-
-fn order(id: &str) -> serde_json::Value {
-    serde_json::json!({
-        "orderId": id, "customerId": "CUST-LOAD", "currency": "EUR", "requestedBy": "load@company.com",
-        "lines": [{"sku": "KEEL-ROPE", "quantity": 1, "unitPriceMinor": 1250}],
-    })
 }

@@ -1,26 +1,21 @@
 //! `bench-orders`: the product's worker and the bare one, one after the other on the same server.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use temporalio_client::Client;
 
-use crate::drive::{Figures, Work, connect, drive};
+use crate::drive::{Figures, drive};
 use crate::process::Worker;
+use crate::product::{Place, Setup};
+use crate::work::{Kind, connect};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The server.
-    #[arg(long, env = "TEMPORAL_ADDRESS")]
-    address: String,
-    /// The folder with `keel`, `keel-worker` and this program.
-    #[arg(long, env = "KEEL_BIN_DIR")]
-    bin_dir: PathBuf,
-    /// The sandbox, such as `http://127.0.0.1:8079`.
-    #[arg(long, env = "KEEL_SANDBOX_URL")]
-    sandbox: String,
+    #[command(flatten)]
+    place: Place,
     /// Orders one at a time.
     #[arg(long, default_value_t = 300)]
     single: usize,
@@ -43,12 +38,12 @@ struct Measured {
 }
 
 pub async fn run(args: Args) -> Result<()> {
-    let client = connect(&args.address).await?;
+    let client = connect(&args.place.address).await?;
     let dir = tempfile::tempdir()?;
     make_datasets(&args, dir.path())?;
     let floor = measure(&args, &client, "bare", bare(&args, dir.path())).await?;
     report("bare", &floor);
-    let keel = measure(&args, &client, "keel", product(&args, dir.path())).await?;
+    let keel = measure(&args, &client, "keel", args.place.product(dir.path(), "keel", &[])?).await?;
     report("keel", &keel);
     println!(
         "orders: cpu_ms_per_order={:.2} floor_cpu_ms_per_order={:.2} cpu_ratio={:.2} p50_ms={:.1} p99_ms={:.1} \
@@ -72,21 +67,15 @@ pub async fn run(args: Args) -> Result<()> {
     Ok(())
 }
 
-struct Setup {
-    queue: String,
-    ready_file: PathBuf,
-    command: Command,
-}
-
 async fn measure(args: &Args, client: &Client, name: &str, setup: Setup) -> Result<Measured> {
     let worker = Worker::start(setup.command, &setup.ready_file)?;
     let queue = &setup.queue;
-    drive(client, queue, Work::Order, &format!("{name}-warm"), 50, 5).await?;
+    drive(client, queue, Kind::Order, &format!("{name}-warm"), 50, 5).await?;
     let before = worker.cpu()?;
-    let single = drive(client, queue, Work::Order, &format!("{name}-one"), args.single, 1).await?;
-    let many = drive(client, queue, Work::Order, &format!("{name}-many"), args.many, 50).await?;
+    let single = drive(client, queue, Kind::Order, &format!("{name}-one"), args.single, 1).await?;
+    let many = drive(client, queue, Kind::Order, &format!("{name}-many"), args.many, 50).await?;
     let orders = worker.cpu()?;
-    drive(client, queue, Work::Task, "task", args.tasks, 10).await?;
+    drive(client, queue, Kind::Task, "task", args.tasks, 10).await?;
     let tasks = worker.cpu()?;
     Ok(Measured {
         single,
@@ -106,37 +95,16 @@ impl Measured {
 
 fn bare(args: &Args, dir: &Path) -> Setup {
     let (queue, ready_file) = ("bench-bare".to_owned(), dir.join("bare.ready"));
-    let mut command = Command::new(args.bin_dir.join("keel-load"));
-    command.args(["bare-worker", "--task-queue", &queue, "--address", &args.address, "--ready-file"]);
+    let mut command = Command::new(args.place.bin_dir.join("keel-load"));
+    command.args(["bare-worker", "--task-queue", &queue, "--address", &args.place.address, "--ready-file"]);
     command.arg(&ready_file);
-    Setup { queue, ready_file, command }
-}
-
-fn product(args: &Args, dir: &Path) -> Setup {
-    let (queue, ready_file) = ("bench-keel".to_owned(), dir.join("keel.ready"));
-    let mut command = Command::new(args.bin_dir.join("keel-worker"));
-    command
-        .env("TEMPORAL_ADDRESS", &args.address)
-        .env("TASK_QUEUE", &queue)
-        .env("KEEL__STORE__URL", format!("sqlite://{}", dir.join("keel.db").display()))
-        .env("KEEL__PAYMENTS__URL", format!("{}/payments", args.sandbox))
-        .env("KEEL__COURIER__URL", format!("{}/courier", args.sandbox))
-        .env("KEEL__DATASET__DATA_DIR", dir.join("data"))
-        .env("KEEL__LOG__LEVEL", "warn")
-        .env("KEEL__HTTP__LISTEN", "127.0.0.1:0")
-        .env("KEEL__WORKER__READY_FILE", &ready_file);
-    let mut seed = Command::new(args.bin_dir.join("keel-worker"));
-    seed.args(["store", "seed"]);
-    seed.env("KEEL__STORE__URL", format!("sqlite://{}", dir.join("keel.db").display()));
-    // A failed seed shows as unknown SKUs at the first order.
-    let _ = seed.status();
     Setup { queue, ready_file, command }
 }
 
 /// Every task works on a dataset of its own; these are small, so that the steps cost and not the rows.
 fn make_datasets(args: &Args, dir: &Path) -> Result<()> {
     for number in 0..args.tasks {
-        let status = Command::new(args.bin_dir.join("keel"))
+        let status = Command::new(args.place.bin_dir.join("keel"))
             .args([
                 "dataset",
                 "generate",

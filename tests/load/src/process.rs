@@ -14,20 +14,32 @@ pub struct Worker {
 
 impl Worker {
     /// Starts `command` and waits until `ready_file` is written.
-    pub fn start(mut command: Command, ready_file: &Path) -> Result<Self> {
-        let child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
-        let mut worker = Self { child };
+    pub fn start(command: Command, ready_file: &Path) -> Result<Self> {
+        let program = command.get_program().to_owned();
+        let mut worker = Self::spawn(command)?;
         let end = Instant::now() + Duration::from_secs(30);
         while !ready_file.exists() {
-            if let Some(status) = worker.child.try_wait()? {
-                bail!("{command:?} ended with {status} before it was ready");
-            }
+            worker.must_run()?;
             if Instant::now() > end {
-                bail!("{command:?} is not ready after 30 s");
+                bail!("{} is not ready after 30 s", program.display());
             }
             std::thread::sleep(Duration::from_millis(10));
         }
         Ok(worker)
+    }
+
+    /// Starts `command` without waiting for it.
+    pub fn spawn(mut command: Command) -> Result<Self> {
+        let child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
+        Ok(Self { child })
+    }
+
+    /// An error when it ended.
+    pub fn must_run(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            Some(status) => bail!("the worker ended with {status}"),
+            None => Ok(()),
+        }
     }
 
     /// User and system time so far.
@@ -42,9 +54,19 @@ impl Worker {
 
     /// The most resident memory so far, in MB of 10^6 bytes.
     pub fn peak_mb(&self) -> Result<f64> {
+        self.memory_mb("VmHWM:")
+    }
+
+    /// The resident memory of this moment, in MB of 10^6 bytes.
+    pub fn resident_mb(&self) -> Result<f64> {
+        self.memory_mb("VmRSS:")
+    }
+
+    fn memory_mb(&self, name: &str) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|l| l.starts_with("VmHWM:")).context("no VmHWM")?;
-        let kib: f64 = line.split_whitespace().nth(1).context("no figure in VmHWM")?.parse()?;
+        let line = status.lines().find(|line| line.starts_with(name));
+        let figure = line.and_then(|line| line.split_whitespace().nth(1));
+        let kib: f64 = figure.with_context(|| format!("no {name} in /proc status"))?.parse()?;
         Ok(kib * 1024.0 / 1e6)
     }
 }

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use super::judge::{Store, Workflows};
-use super::plan::{DATASETS, KILLS, ORDERS, Planned, Random, dataset_id, orders};
+use super::plan::{DATASETS, KILLS, ORDERS, dataset_id, orders};
+use crate::judge::{Planned, Store, Workflows};
+use crate::random::Random;
 use crate::stack::Stack;
 use crate::wait;
 

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use serde_json::json;
 
-use crate::chaos::judge::{self, Evidence, Store, Verdict};
 use crate::chaos::storm;
 use crate::drill::series::Page;
+use crate::judge::{self, Evidence, Store, Verdict};
 use crate::stack::{Plan, ServerOptions, Stack, http};
 use crate::{binaries, paths, tools, wait};
 

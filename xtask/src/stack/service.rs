@@ -1,6 +1,7 @@
 //! One long-running child process: own process group, own log file, stopped on drop.
 
 use std::fs::File;
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
@@ -118,6 +119,16 @@ impl Service {
             let told = error.is::<crate::interrupt::Interrupted>() || self.status.is_some();
             if told { error } else { anyhow!("{error:#}; {}", self.log_tail()) }
         })
+    }
+
+    /// Writes one line to its stdin, which the command must have made a pipe.
+    ///
+    /// # Errors
+    /// When it does not read any more.
+    pub fn tell(&mut self, line: &str) -> anyhow::Result<()> {
+        let name = self.name;
+        let stdin = self.child.stdin.as_mut().with_context(|| format!("the {name} has no stdin"))?;
+        writeln!(stdin, "{line}").with_context(|| format!("the {name} does not listen"))
     }
 
     /// Everything it has written so far.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use rustix::process::Signal;
 
 use super::service::{Logs, Service};
@@ -12,6 +12,7 @@ use super::{NAMESPACE, clean_environment, ports};
 use crate::tools::Temporal;
 use crate::{exec, paths};
 
+const NAME: &str = "Temporal server";
 const READY: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(10);
 const CALL: Duration = Duration::from_secs(20);
@@ -43,6 +44,8 @@ pub struct ServerOptions {
 pub struct TemporalServer {
     service: Service,
     tool: Temporal,
+    options: ServerOptions,
+    log: PathBuf,
     /// The port of the gRPC API.
     pub port: u16,
     /// The port of the web UI, where it runs.
@@ -78,24 +81,38 @@ impl TemporalServer {
             (true, None) => Some(ports::free_port()?),
         };
         let mut command = command(tool, options, port, ui_port)?;
-        let service = Service::start(
-            "Temporal server",
-            &mut command,
-            logs.path("temporal"),
-            false,
-            Signal::TERM,
-            PATIENCE,
-        )?;
-        let mut server = Self { service, tool: tool.clone(), port, ui_port };
+        let log = logs.path("temporal");
+        let service = Service::start(NAME, &mut command, log.clone(), false, Signal::TERM, PATIENCE)?;
+        let mut server = Self { service, tool: tool.clone(), options: options.clone(), log, port, ui_port };
         server.wait_ready()?;
         Ok(server)
+    }
+
+    /// Kills it with SIGKILL, as a machine that is gone would look. Its database stays.
+    ///
+    /// # Errors
+    /// When the system cannot wait for it.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.service.kill().map(drop)
+    }
+
+    /// Starts it again after [`TemporalServer::kill`], on the same ports over the same database, and returns as soon as
+    /// its port says that it serves.
+    ///
+    /// # Errors
+    /// When its runs were kept in memory only, or it does not come up within a minute.
+    pub fn revive(&mut self) -> anyhow::Result<()> {
+        ensure!(self.options.database.is_some(), "a server without a database file forgets everything");
+        let mut command = command(&self.tool, &self.options, self.port, self.ui_port)?;
+        self.service = Service::start(NAME, &mut command, self.log.clone(), true, Signal::TERM, PATIENCE)?;
+        let (tool, address) = (self.tool.clone(), self.address());
+        self.service.ready(READY, |_| Ok(serves(&tool, &address)?.then_some(())))
     }
 
     fn wait_ready(&mut self) -> anyhow::Result<()> {
         let (tool, address) = (self.tool.clone(), self.address());
         self.service.ready(READY, |_| {
-            let health = call(&tool, &address, &["operator", "cluster", "health"])?;
-            if !(health.status.success() && health.stdout.contains("SERVING")) {
+            if !serves(&tool, &address)? {
                 return Ok(None);
             }
             let namespace = call(&tool, &address, &["operator", "namespace", "describe", "-n", NAMESPACE])?;
@@ -165,6 +182,11 @@ fn command(
         command.arg("--db-filename").arg(database);
     }
     Ok(command)
+}
+
+fn serves(tool: &Temporal, address: &str) -> anyhow::Result<bool> {
+    let health = call(tool, address, &["operator", "cluster", "health"])?;
+    Ok(health.status.success() && health.stdout.contains("SERVING"))
 }
 
 fn call(tool: &Temporal, address: &str, args: &[&str]) -> anyhow::Result<exec::Output> {

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context;
+
 use super::service::Logs;
-use super::{Keel, Sandbox, ServerOptions, TemporalServer, Worker, WorkerSettings, ports};
+use super::{Exit, Keel, Sandbox, ServerOptions, TemporalServer, Worker, WorkerSettings, ports};
 use crate::binaries::Binaries;
 use crate::tools::Temporal;
 
@@ -99,6 +101,27 @@ impl Stack {
     /// When the system cannot wait for it.
     pub fn kill_worker(&mut self) -> anyhow::Result<()> {
         self.worker.take().map_or(Ok(()), |mut worker| worker.kill())
+    }
+
+    /// Asks the worker to stop and waits until it has; there is none afterwards.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn terminate_worker(&mut self) -> anyhow::Result<Exit> {
+        self.worker.take().context("no worker is running")?.terminate()
+    }
+
+    /// The worker's process; 0 when there is none.
+    pub fn worker_pid(&self) -> u32 {
+        self.worker.as_ref().map_or(0, Worker::pid)
+    }
+
+    /// An error when there is no worker any more, whatever became of the rest.
+    ///
+    /// # Errors
+    /// With the end of its log.
+    pub fn worker_must_run(&mut self) -> anyhow::Result<()> {
+        self.worker.as_mut().context("no worker is running")?.must_run()
     }
 
     /// Everything the store holds, as lines of JSON.

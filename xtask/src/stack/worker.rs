@@ -1,8 +1,8 @@
 //! The worker process and the commands of its binary.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, ExitStatus};
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
@@ -83,6 +83,15 @@ fn sqlite_url(path: &Path) -> String {
     format!("sqlite://{}", path.display())
 }
 
+/// How a worker ended after it was asked to.
+#[derive(Clone, Copy, Debug)]
+pub struct Exit {
+    /// Its exit code, or the signal that ended it.
+    pub status: ExitStatus,
+    /// From the signal to the end.
+    pub took: Duration,
+}
+
 /// A running worker.
 #[derive(Debug)]
 pub struct Worker {
@@ -146,6 +155,16 @@ impl Worker {
         let status = self.service.stop()?;
         anyhow::ensure!(status.success(), "the worker did not end cleanly ({status}), see its log");
         Ok(())
+    }
+
+    /// Asks it to stop with SIGTERM and says how it ended, and after how long.
+    ///
+    /// # Errors
+    /// When the system cannot wait for it.
+    pub fn terminate(&mut self) -> anyhow::Result<Exit> {
+        let asked = Instant::now();
+        let status = self.service.stop()?;
+        Ok(Exit { status, took: asked.elapsed() })
     }
 
     /// SIGKILL, as a machine that is gone would look.

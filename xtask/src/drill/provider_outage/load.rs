@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-use crate::chaos::judge::Store;
-use crate::chaos::plan::{Ending, Planned};
+use crate::judge::{Ending, Planned, Store};
 use crate::stack::Stack;
 use crate::wait;
 

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Evidence, Store, Verdict, difference, orders};
-use crate::chaos::plan::{Ending, Planned};
+use super::{Ending, Evidence, Planned, Store, Verdict, orders};
 use crate::stack::Effects;
 
 fn planned() -> Vec<Planned> {
@@ -78,18 +77,4 @@ fn what_is_left_behind_is_counted() {
         it.store.orders.get_mut("D").unwrap().steps.insert("reserveInventory".to_owned(), "done".to_owned());
     };
     assert_eq!(check(held), (0, 0, 0, 1));
-}
-
-#[test]
-fn files_are_compared_by_name_and_by_byte() {
-    let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let write = |dir: &tempfile::TempDir, name: &str, text: &str| {
-        std::fs::write(dir.path().join(name), text).unwrap()
-    };
-    write(&a, "x.json", "1");
-    assert!(difference(a.path(), b.path()).unwrap().unwrap().contains("expected the files"));
-    write(&b, "x.json", "2");
-    assert!(difference(a.path(), b.path()).unwrap().unwrap().contains("x.json"));
-    write(&b, "x.json", "1");
-    assert_eq!(difference(a.path(), b.path()).unwrap(), None);
 }

@@ -1,13 +1,16 @@
-//! The counts, from what the providers, the store, the workflows and the files say; none of them is believed alone.
+//! What became of every order, from what the providers, the store and the workflows say; none of them is believed alone.
+//! Shared by everything that breaks something on purpose.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+mod expected;
+
+use std::collections::BTreeMap;
 
 use anyhow::Context;
 use serde::Deserialize;
 
-use super::plan::{DATASETS, Ending, Planned, dataset_id};
 use crate::stack::Effects;
+
+pub use expected::{Ending, Planned};
 
 /// Status by workflow id.
 pub type Workflows = BTreeMap<String, String>;
@@ -189,53 +192,6 @@ fn judge_stock(planned: &[Planned], store: &Store, verdict: &mut Verdict) {
             verdict.details.push(format!("{sku}: {} pieces are still reserved", stock.reserved));
         }
     }
-}
-
-/// Compares the result files of every dataset with those of the undisturbed run.
-///
-/// # Errors
-/// When the undisturbed results cannot be read.
-pub fn datasets(
-    reference: &Path,
-    storm: &Path,
-    workflows: &Workflows,
-    verdict: &mut Verdict,
-) -> anyhow::Result<()> {
-    for index in 0..DATASETS {
-        let id = dataset_id(index);
-        let folder = format!("data/results/{id}");
-        let workflow = workflows.get(&format!("dataset-{id}")).map_or("absent", String::as_str);
-        let difference = if workflow == "COMPLETED" {
-            difference(&reference.join(&folder), &storm.join(&folder))?
-        } else {
-            Some(format!("its workflow is {workflow}"))
-        };
-        if let Some(difference) = difference {
-            verdict.different += 1;
-            verdict.details.push(format!("{id}: {difference}"));
-        }
-    }
-    Ok(())
-}
-
-/// The first difference between two folders of files.
-fn difference(expected: &Path, found: &Path) -> anyhow::Result<Option<String>> {
-    let names = names(expected).with_context(|| format!("no results in {}", expected.display()))?;
-    anyhow::ensure!(!names.is_empty(), "the undisturbed run left no results in {}", expected.display());
-    let others = self::names(found).unwrap_or_default();
-    if names != others {
-        return Ok(Some(format!("expected the files {names:?}, found {others:?}")));
-    }
-    for name in names {
-        if std::fs::read(expected.join(&name))? != std::fs::read(found.join(&name))? {
-            return Ok(Some(format!("{name} is not what the undisturbed run made")));
-        }
-    }
-    Ok(None)
-}
-
-fn names(dir: &Path) -> std::io::Result<BTreeSet<String>> {
-    std::fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
 }
 
 #[cfg(test)]
