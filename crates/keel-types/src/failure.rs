@@ -140,6 +140,13 @@ impl FailureType {
             Self::ProviderProtocol => {
                 "Check that the URL points to the provider and not to a proxy's error page."
             }
+            Self::ProviderCircuitOpen => {
+                "Check the provider; the step goes on by itself within `breaker.open_max` of its recovery."
+            }
+            Self::ProviderBusy => {
+                "Nothing when it is rare. Otherwise the provider is slow, or \
+                 `payments.max_in_flight`/`courier.max_in_flight` is too low for the load."
+            }
             Self::StoreUnavailable => "Check the database and `store.url`; the step goes on by itself.",
             Self::DatasetBusy => {
                 "Wait; if no worker is alive, look for a process that holds the lock in `<data dir>/work`."

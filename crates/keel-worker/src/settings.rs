@@ -67,7 +67,7 @@ impl Default for WorkerSettings {
 }
 
 impl Settings for WorkerSettings {
-    const FROM_FILES: &'static [&'static str] = &["store.url"];
+    const FROM_FILES: &'static [&'static str] = &["store.url", "payments.url", "courier.url"];
 
     fn problems(&self) -> Vec<String> {
         [

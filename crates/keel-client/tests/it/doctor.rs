@@ -10,7 +10,7 @@ use crate::support::{Ran, eventually, keel, keel_with, unique};
 
 /// The steps of one name.
 fn steps<'a>(report: &'a Value, name: &str) -> Vec<&'a Value> {
-    report["steps"].as_array().unwrap().iter().filter(|step| step["step"] == name).collect()
+    report["steps"].as_array().expect("steps").iter().filter(|step| step["step"] == name).collect()
 }
 
 #[track_caller]
@@ -107,15 +107,15 @@ fn a_queue_that_nobody_polls() {
 
 /// Answers one request with `body`, and says where it listens.
 fn one_answer(status: &str, body: &str) -> (String, std::thread::JoinHandle<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     let answer =
         format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
     let thread = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
+        let (mut stream, _) = listener.accept().expect("somebody calls");
         let mut head = [0; 1024];
-        assert!(stream.read(&mut head).unwrap() > 0);
-        stream.write_all(answer.as_bytes()).unwrap();
+        assert!(stream.read(&mut head).expect("a request") > 0);
+        stream.write_all(answer.as_bytes()).expect("it listens");
     });
     (url, thread)
 }

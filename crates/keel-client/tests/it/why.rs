@@ -6,7 +6,8 @@ use crate::server::{on_server, order, terminate};
 use crate::support::unique;
 
 fn kinds(why: &Value) -> Vec<&str> {
-    why["findings"].as_array().unwrap().iter().map(|finding| finding["kind"].as_str().unwrap()).collect()
+    let findings = why["findings"].as_array().expect("findings").iter();
+    findings.map(|finding| finding["kind"].as_str().expect("a kind")).collect()
 }
 
 #[test]

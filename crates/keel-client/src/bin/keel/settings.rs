@@ -109,8 +109,7 @@ impl Context {
     pub(crate) async fn connect(&self) -> Result<Caller, Failure> {
         let identity = format!("keel-cli/{}", std::process::id());
         let instruments = Instruments { plugins: self.telemetry.plugins(), ..Instruments::default() };
-        let client =
-            keel_temporal::connect(&self.temporal(), &identity, &instruments, Wait::none()).await?;
+        let client = keel_temporal::connect(&self.temporal(), &identity, &instruments, Wait::none()).await?;
         Ok(Caller::new(client, &self.settings.worker.task_queue, self.timeout))
     }
 
