@@ -63,6 +63,12 @@ impl Caller {
         self.timeout
     }
 
+    /// The connection underneath, for what this crate has no call for.
+    #[must_use]
+    pub const fn connection(&self) -> &Client {
+        &self.client
+    }
+
     pub(crate) const fn client(&self) -> &Client {
         &self.client
     }

@@ -144,6 +144,11 @@ impl Attempt {
         Self { doing: format!("{verb} {subject}"), subject: Some(subject.clone()) }
     }
 
+    /// An attempt that is about no single run; `doing` is a verb phrase.
+    pub(crate) const fn about(doing: String) -> Self {
+        Self { doing, subject: None }
+    }
+
     pub(crate) fn status(self, status: Status) -> CallError {
         let Self { doing, subject } = self;
         let source = Box::new(status);

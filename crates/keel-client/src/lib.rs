@@ -7,19 +7,24 @@
 //! Start reading in [`caller`], then [`orders`] and [`jobs`].
 
 pub mod caller;
+pub mod diagnosis;
 pub mod error;
 pub mod generate;
 pub mod jobs;
 pub mod order_file;
 pub mod orders;
+pub mod queue;
 pub mod run;
 pub mod subject;
 pub mod watch;
+pub mod why;
 
 pub use caller::Caller;
 pub use error::CallError;
 pub use jobs::{Datasets, JobView, Tasks};
 pub use orders::{OrderFilter, OrderRow, OrderView, Orders, Submission};
+pub use queue::{QueueView, TaskKind};
 pub use run::{LastFailure, Outcome, RunFailure, RunInfo, RunStatus};
 pub use subject::{Kind, Subject};
 pub use watch::{Sighting, Watch};
+pub use why::Why;

@@ -1,4 +1,5 @@
-//! Layered settings: built-in defaults, then a file, then the environment, then flags.
+//! Layered settings: built-in defaults, then a file, then a profile of `temporal.toml`, then the environment, then
+//! flags.
 //!
 //! [`load`] composes them and reports every mistake at once, each with its key and where it came from. The crate knows
 //! how settings are found and merged, and the one section every program shares ([`TemporalSection`]); all other
@@ -8,12 +9,15 @@
 //! Start reading in [`sources`], then [`load`](mod@load).
 
 pub mod load;
+pub mod origin;
+pub mod print;
 pub mod problems;
 pub mod secret;
 pub mod sources;
 pub mod temporal;
 
-pub use load::{Settings, load};
+pub use load::{Loaded, Settings, load, load_traced};
+pub use origin::Origins;
 pub use problems::ConfigProblems;
 pub use sources::Sources;
 pub use temporal::{TemporalSection, TlsSection};

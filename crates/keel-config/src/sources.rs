@@ -1,10 +1,16 @@
-//! Where settings come from: a file, the environment, flags.
+//! Where settings come from: a file, the profiles of Temporal's own tools, the environment, flags.
+
+pub(crate) mod file;
+pub mod profile;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use config::{Config, File, FileFormat};
 use serde_json::Value;
+
+use crate::origin::{Layer, Origin};
+
+pub(crate) use file::Lines;
 
 /// The environment variable that names the settings file when no flag does.
 pub const FILE_VARIABLE: &str = "KEEL_CONFIG";
@@ -29,7 +35,7 @@ pub const ALL_SECTIONS: [&str; 12] = [
     "traces", "http",
 ];
 
-/// The layers above the built-in defaults, weakest first: file, environment, flags.
+/// The layers above the built-in defaults, weakest first: file, profile of `temporal.toml`, environment, flags.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// The TOML file; `None` falls back to [`FILE_VARIABLE`] in `env`, then to no file at all.
@@ -60,25 +66,31 @@ impl Sources {
         self.file.clone().or_else(|| named.map(PathBuf::from))
     }
 
+    /// The file with the profiles of Temporal's own tools, if one is named or stands at its default place.
+    #[must_use]
+    pub fn profiles_path(&self) -> Option<PathBuf> {
+        profile::file_path(&self.env)
+    }
+
     /// Every setting given, weakest first; a file that cannot be read becomes a problem.
     pub(crate) fn entries(&self, problems: &mut Vec<String>) -> Vec<Entry> {
         let mut entries = Vec::new();
         if let Some(path) = self.file_path() {
-            match read_file(&path) {
-                Ok(value) => entries.push(Entry {
-                    key: String::new(),
-                    value: Given::Tree(value),
-                    origin: path.display().to_string(),
-                }),
+            let origin = Origin { layer: Layer::File, place: path.display().to_string() };
+            match file::read("settings file", &path) {
+                Ok((tree, lines)) => {
+                    entries.push(Entry { key: String::new(), value: Given::Tree(tree, lines), origin });
+                }
                 Err(problem) => problems.push(problem),
             }
         }
+        entries.extend(profile::entries(&self.env, problems));
         entries.extend(self.short_names());
         entries.extend(self.long_names());
         entries.extend(self.flags.iter().map(|(key, value)| Entry {
             key: key.clone(),
             value: Given::Text(value.clone()),
-            origin: "command line".to_owned(),
+            origin: Origin { layer: Layer::Flag, place: "command line".to_owned() },
         }));
         entries
     }
@@ -86,8 +98,9 @@ impl Sources {
     fn short_names(&self) -> impl Iterator<Item = Entry> {
         SHORT_NAMES.iter().filter_map(|(name, key)| {
             let value = self.env.get(*name).filter(|value| !value.is_empty())?;
-            let value = Given::Optional(value.clone());
-            Some(Entry { key: (*key).to_owned(), value, origin: (*name).to_owned() })
+            let value = Given::Optional(Value::String(value.clone()));
+            let origin = Origin { layer: Layer::ShortName, place: (*name).to_owned() };
+            Some(Entry { key: (*key).to_owned(), value, origin })
         })
     }
 
@@ -97,7 +110,7 @@ impl Sources {
             (!value.is_empty()).then(|| Entry {
                 key: path.split("__").map(str::to_ascii_lowercase).collect::<Vec<_>>().join("."),
                 value: Given::Text(value.clone()),
-                origin: name.clone(),
+                origin: Origin { layer: Layer::LongName, place: name.clone() },
             })
         })
     }
@@ -109,8 +122,7 @@ pub(crate) struct Entry {
     /// Dotted key; empty for a whole tree.
     pub(crate) key: String,
     pub(crate) value: Given,
-    /// Who gave it: a file, a variable, or the command line.
-    pub(crate) origin: String,
+    pub(crate) origin: Origin,
 }
 
 /// The form in which a setting was given.
@@ -118,30 +130,15 @@ pub(crate) struct Entry {
 pub(crate) enum Given {
     /// Text that still has to become what the key wants.
     Text(String),
-    /// Text for a key that this program may not have.
-    Optional(String),
-    /// Typed values, as a file gives them.
-    Tree(Value),
+    /// For a key that this program may not have: text as above, or a typed value.
+    Optional(Value),
+    /// Typed values, as a file gives them, with their lines.
+    Tree(Value, Lines),
 }
 
 fn is_ours(name: &str) -> bool {
-    name.starts_with(PREFIX) || name == FILE_VARIABLE || SHORT_NAMES.iter().any(|(short, _)| *short == name)
-}
-
-fn read_file(path: &Path) -> Result<Value, String> {
-    let shown = path.display();
-    if path.is_dir() {
-        return Err(format!("settings file {shown}: is a directory; name the TOML file in it"));
-    }
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("settings file {shown}: cannot be read: {error}"))?;
-    let parsed = Config::builder().add_source(File::from_str(&text, FileFormat::Toml)).build();
-    parsed.and_then(Config::try_deserialize).map_err(|error| {
-        format!("settings file {shown}: is not valid TOML: {}", first_lines(&error.to_string()))
-    })
-}
-
-/// A parser's message on one line, so that every problem is one line.
-fn first_lines(message: &str) -> String {
-    message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+    name.starts_with(PREFIX)
+        || name == FILE_VARIABLE
+        || SHORT_NAMES.iter().any(|(short, _)| *short == name)
+        || profile::is_ours(name)
 }

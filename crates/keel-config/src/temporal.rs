@@ -1,10 +1,11 @@
 //! The section `[temporal]`: which server, which namespace, and how to be let in.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
@@ -17,7 +18,7 @@ pub const DEFAULT_PORT: u16 = 7233;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TemporalSection {
-    /// `host`, `host:port`, or with a scheme `http://` or `https://`. Default `http://127.0.0.1:7233`.
+    /// `host`, `host:port`, or with a scheme `http://` or `https://`. Default `127.0.0.1:7233`.
     pub address: String,
     /// The namespace everything happens in. Default `default`.
     pub namespace: String,
@@ -28,6 +29,10 @@ pub struct TemporalSection {
     pub api_key_file: Option<PathBuf>,
     /// TLS; see there.
     pub tls: TlsSection,
+    /// Headers sent with every call, such as those a gateway in front of the server asks for. Shown without their
+    /// values. Default none.
+    #[serde(serialize_with = "secret::redacted_map")]
+    pub headers: BTreeMap<String, SecretString>,
     /// Longest time for one attempt to connect, 100 ms to 10 min. Default `5s`.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub connect_timeout: Duration,
@@ -41,12 +46,21 @@ pub struct TemporalSection {
 pub struct TlsSection {
     /// Whether to use TLS although nothing else asks for it. Default false.
     pub enabled: bool,
+    /// Whether to use no TLS, whatever else asks for it. Default false.
+    pub disabled: bool,
     /// PEM file with the certificate authorities to trust; the system's by default.
     pub ca_file: Option<PathBuf>,
-    /// PEM file with the client certificate; needs [`TlsSection::key_file`].
+    /// The same, as PEM text.
+    pub ca_data: Option<String>,
+    /// PEM file with the client certificate; needs a client key.
     pub cert_file: Option<PathBuf>,
-    /// PEM file with the client's private key; needs [`TlsSection::cert_file`].
+    /// The same, as PEM text.
+    pub cert_data: Option<String>,
+    /// PEM file with the client's private key; needs a client certificate.
     pub key_file: Option<PathBuf>,
+    /// The same, as PEM text. Prefer [`TlsSection::key_file`].
+    #[serde(serialize_with = "secret::redacted")]
+    pub key_data: Option<SecretString>,
     /// The name the server's certificate must carry; the host of the address by default.
     pub server_name: Option<String>,
 }
@@ -54,11 +68,12 @@ pub struct TlsSection {
 impl Default for TemporalSection {
     fn default() -> Self {
         Self {
-            address: format!("http://127.0.0.1:{DEFAULT_PORT}"),
+            address: format!("127.0.0.1:{DEFAULT_PORT}"),
             namespace: "default".to_owned(),
             api_key: None,
             api_key_file: None,
             tls: TlsSection::default(),
+            headers: BTreeMap::new(),
             connect_timeout: Duration::from_secs(5),
             identity: String::new(),
         }
@@ -67,8 +82,80 @@ impl Default for TemporalSection {
 
 impl TlsSection {
     fn is_wanted(&self) -> bool {
-        let Self { enabled, ca_file, cert_file, key_file, server_name } = self;
-        *enabled || ca_file.is_some() || cert_file.is_some() || key_file.is_some() || server_name.is_some()
+        !self.disabled
+            && (self.enabled
+                || self.has_ca()
+                || self.has_cert()
+                || self.has_key()
+                || self.server_name.is_some())
+    }
+
+    const fn has_ca(&self) -> bool {
+        self.ca_file.is_some() || self.ca_data.is_some()
+    }
+
+    const fn has_cert(&self) -> bool {
+        self.cert_file.is_some() || self.cert_data.is_some()
+    }
+
+    const fn has_key(&self) -> bool {
+        self.key_file.is_some() || self.key_data.is_some()
+    }
+
+    /// The authorities to trust, as PEM; `None` stands for the system's.
+    ///
+    /// # Errors
+    /// One sentence that names the unreadable file.
+    pub fn read_ca(&self) -> Result<Option<Vec<u8>>, String> {
+        read(self.ca_file.as_deref(), self.ca_data.as_deref())
+    }
+
+    /// The client's certificate, as PEM.
+    ///
+    /// # Errors
+    /// One sentence that names the unreadable file.
+    pub fn read_cert(&self) -> Result<Option<Vec<u8>>, String> {
+        read(self.cert_file.as_deref(), self.cert_data.as_deref())
+    }
+
+    /// The client's private key, as PEM.
+    ///
+    /// # Errors
+    /// One sentence that names the unreadable file.
+    pub fn read_key(&self) -> Result<Option<Vec<u8>>, String> {
+        read(self.key_file.as_deref(), self.key_data.as_ref().map(ExposeSecret::expose_secret))
+    }
+
+    /// Every mistake in this part of the section.
+    fn problems(&self, problems: &mut Vec<String>) {
+        match (self.has_cert(), self.has_key()) {
+            (true, false) => problems
+                .push("temporal.tls.key_file: is missing; a client certificate needs its key".to_owned()),
+            (false, true) => problems
+                .push("temporal.tls.cert_file: is missing; a client key needs its certificate".to_owned()),
+            _ => {}
+        }
+        for (name, file) in
+            [("ca_file", &self.ca_file), ("cert_file", &self.cert_file), ("key_file", &self.key_file)]
+        {
+            if let Some(path) = file.as_ref().filter(|path| !path.is_file()) {
+                problems.push(format!(
+                    "temporal.tls.{name}: there is no file {}; put it there or correct the name",
+                    path.display()
+                ));
+            }
+        }
+    }
+}
+
+fn read(file: Option<&Path>, data: Option<&str>) -> Result<Option<Vec<u8>>, String> {
+    match (data, file) {
+        (Some(data), _) => Ok(Some(data.as_bytes().to_vec())),
+        (None, Some(path)) => {
+            let text = std::fs::read(path);
+            text.map(Some).map_err(|error| format!("cannot read {}: {error}", path.display()))
+        }
+        (None, None) => Ok(None),
     }
 }
 
@@ -84,7 +171,7 @@ impl TemporalSection {
             Some((scheme, _)) => {
                 return Err(format!("scheme `{scheme}` is not http or https; write host:port"));
             }
-            None if self.tls.is_wanted() || self.has_api_key() => ("https", text),
+            None if self.tls.is_wanted() || (self.has_api_key() && !self.tls.disabled) => ("https", text),
             None => ("http", text),
         };
         let authority = authority.trim_end_matches('/');
@@ -125,12 +212,16 @@ impl TemporalSection {
         if self.namespace.trim().is_empty() {
             problems.push("temporal.namespace: is empty; name a namespace, such as `default`".to_owned());
         }
-        if self.api_key.is_some() && self.api_key_file.is_some() {
-            problems.push("temporal.api_key_file: temporal.api_key is set too; keep one of them".to_owned());
-        } else if let Err(problem) = self.resolve_api_key() {
+        if let Err(problem) = self.resolve_api_key() {
             problems.push(format!("temporal.api_key_file: {problem}"));
         }
-        self.tls_problems(&mut problems);
+        for name in self.headers.keys().filter(|name| !is_header_name(name)) {
+            problems.push(format!(
+                "temporal.headers: `{name}` is not a header name; use lower-case letters, digits and dashes, and no \
+                 name that starts with grpc- or ends with -bin"
+            ));
+        }
+        self.tls.problems(&mut problems);
         if !(Duration::from_millis(100)..=Duration::from_secs(600)).contains(&self.connect_timeout) {
             problems.push(format!(
                 "temporal.connect_timeout: {:?} is not between 100ms and 10m",
@@ -146,7 +237,10 @@ impl TemporalSection {
 
     fn scheme_problem(&self, url: &Url) -> Option<String> {
         if url.scheme() == "https" {
-            return None;
+            return self.tls.disabled.then(|| {
+                "temporal.tls.disabled: turns TLS off, but temporal.address starts with https://; keep one of them"
+                    .to_owned()
+            });
         }
         if self.tls.is_wanted() {
             return Some(
@@ -162,22 +256,6 @@ impl TemporalSection {
             )
         })
     }
-
-    fn tls_problems(&self, problems: &mut Vec<String>) {
-        let TlsSection { ca_file, cert_file, key_file, .. } = &self.tls;
-        match (cert_file, key_file) {
-            (Some(_), None) => problems
-                .push("temporal.tls.key_file: is missing; a client certificate needs its key".to_owned()),
-            (None, Some(_)) => problems
-                .push("temporal.tls.cert_file: is missing; a client key needs its certificate".to_owned()),
-            _ => {}
-        }
-        for (name, file) in [("ca_file", ca_file), ("cert_file", cert_file), ("key_file", key_file)] {
-            if let Some(path) = file.as_ref().filter(|path| !path.is_file()) {
-                problems.push(format!("temporal.tls.{name}: there is no file {}", path.display()));
-            }
-        }
-    }
 }
 
 /// Whether the address is this very machine, named as such.
@@ -189,6 +267,12 @@ pub fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
         None => false,
     }
+}
+
+fn is_header_name(name: &str) -> bool {
+    let good =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
+    !name.is_empty() && name.bytes().all(good) && !name.starts_with("grpc-") && !name.ends_with("-bin")
 }
 
 fn has_port(authority: &str) -> bool {
@@ -243,7 +327,7 @@ mod tests {
             section.problems(),
             [
                 "temporal.tls.key_file: is missing; a client certificate needs its key",
-                "temporal.tls.cert_file: there is no file /nonexistent.pem"
+                "temporal.tls.cert_file: there is no file /nonexistent.pem; put it there or correct the name"
             ]
         );
         let mut plain = at("http://example.com:7233");

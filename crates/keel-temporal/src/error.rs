@@ -131,6 +131,13 @@ impl ConnectError {
         Self::Settings { address: target.shown(), problem: problem.to_owned() }
     }
 
+    /// What a TLS library says, with the remedy if it is known.
+    pub(crate) fn tls(target: &Target, reason: &str) -> Self {
+        let (reason, remedy) = tls_failure(&[reason.to_owned()])
+            .unwrap_or_else(|| (reason.to_owned(), "check the address and temporal.tls"));
+        Self::Tls { address: target.shown(), reason, remedy }
+    }
+
     /// Whether the same attempt may succeed a little later.
     #[must_use]
     pub const fn may_heal(&self) -> bool {

@@ -9,11 +9,14 @@
 pub mod attributes;
 pub mod connect;
 mod error;
+mod files;
 pub mod instruments;
+pub mod look;
 mod options;
 mod probe;
 
 pub use attributes::{SearchAttributesError, check_search_attributes};
 pub use connect::{Wait, connect, explain, install_crypto_provider};
 pub use error::ConnectError;
+pub use files::check_files;
 pub use instruments::Instruments;

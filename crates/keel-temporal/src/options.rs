@@ -1,9 +1,9 @@
 //! From settings to the SDK's connection options.
 
-use std::path::Path;
+use std::collections::HashMap;
 
 use keel_config::TemporalSection;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use temporalio_client::{ClientTlsOptions, ConnectionOptions, TlsOptions};
 use url::Url;
 
@@ -56,25 +56,27 @@ pub(crate) fn connection_options(
         .connect_timeout(section.connect_timeout)
         .maybe_api_key(key.map(|key| key.expose_secret().to_owned()))
         .maybe_tls_options(tls)
+        .headers(headers(section))
         .maybe_metrics_meter(instruments.connection_meter())
         .build())
 }
 
+fn headers(section: &TemporalSection) -> HashMap<String, String> {
+    let pair = |(name, value): (&String, &SecretString)| (name.clone(), value.expose_secret().to_owned());
+    section.headers.iter().map(pair).collect()
+}
+
 fn tls_options(section: &TemporalSection, target: &Target) -> Result<TlsOptions, ConnectError> {
     let tls = &section.tls;
-    let read = |path: &Path| {
-        std::fs::read(path).map_err(|error| {
-            ConnectError::settings(target, &format!("cannot read {}: {error}", path.display()))
-        })
-    };
-    let client = match (&tls.cert_file, &tls.key_file) {
+    let told = |problem: String| ConnectError::settings(target, &problem);
+    let client = match (tls.read_cert().map_err(told)?, tls.read_key().map_err(told)?) {
         (Some(cert), Some(key)) => {
-            Some(ClientTlsOptions::builder().client_cert(read(cert)?).client_private_key(read(key)?).build())
+            Some(ClientTlsOptions::builder().client_cert(cert).client_private_key(key).build())
         }
         _ => None,
     };
     Ok(TlsOptions::builder()
-        .maybe_server_root_ca_cert(tls.ca_file.as_deref().map(read).transpose()?)
+        .maybe_server_root_ca_cert(tls.read_ca().map_err(told)?)
         .maybe_domain(tls.server_name.clone())
         .maybe_client_tls_options(client)
         .build())
@@ -102,6 +104,12 @@ mod tests {
         assert!(with_key.tls_options.is_some() && with_key.api_key.as_deref() == Some("k"));
         assert_eq!(with_key.target.as_str(), "https://x.tmprl.cloud:7233/");
         assert!(options("http://127.0.0.1:7233", Some("k")).tls_options.is_none());
+        let mut section = TemporalSection::default();
+        section.headers.insert("x-team".to_owned(), "sales".into());
+        let target = Target::new(&section).expect("the default address");
+        let options_with = connection_options(&section, &target, "me", &Instruments::default());
+        let headers = options_with.expect("nothing to read").headers.expect("headers");
+        assert_eq!(headers.get("x-team").map(String::as_str), Some("sales"));
         let plain = options("127.0.0.1", None);
         assert!(plain.tls_options.is_none() && plain.keep_alive.is_some());
         assert_eq!((plain.identity.as_str(), plain.connect_timeout.is_some()), ("me@here", true));

@@ -12,12 +12,21 @@ use crate::options::Target;
 
 /// Resolves the host and opens (and closes) one connection to it.
 pub(crate) async fn probe(target: &Target, limit: Duration) -> Result<(), ConnectError> {
-    let address = target.shown();
     let addresses = resolve(target, limit).await?;
+    dial(target, &addresses, limit).await.map(drop)
+}
+
+/// Opens a connection to the first of the addresses that takes one.
+pub(crate) async fn dial(
+    target: &Target,
+    addresses: &[SocketAddr],
+    limit: Duration,
+) -> Result<TcpStream, ConnectError> {
+    let address = target.shown();
     let mut last = None;
     for socket in addresses {
         match timeout(limit, TcpStream::connect(socket)).await {
-            Ok(Ok(_)) => return Ok(()),
+            Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => last = Some(error),
             Err(_) => last = Some(ErrorKind::TimedOut.into()),
         }
@@ -36,7 +45,8 @@ pub(crate) async fn probe(target: &Target, limit: Duration) -> Result<(), Connec
     })
 }
 
-async fn resolve(target: &Target, limit: Duration) -> Result<Vec<SocketAddr>, ConnectError> {
+/// The host's addresses.
+pub(crate) async fn resolve(target: &Target, limit: Duration) -> Result<Vec<SocketAddr>, ConnectError> {
     let host = target.host().trim_matches(['[', ']']);
     let found = timeout(limit, lookup_host((host, target.port()))).await;
     match found {

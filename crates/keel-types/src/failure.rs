@@ -112,6 +112,53 @@ impl FailureType {
         Self::ALL.into_iter().find(|t| t.as_str() == text)
     }
 
+    /// What an operator does about it: the words of `docs/failures.md`.
+    #[must_use]
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::OrderRejected => "Nothing. A changed order needs a new order id.",
+            Self::OrderExpired => {
+                "Place it again under a new id; look at the reminders and at `order.deadline`."
+            }
+            Self::OrderCancelled => "Place it again under a new id.",
+            Self::OrderNotFound => "Check the id, or start with the whole order: `keel order submit --file`.",
+            Self::OrderInvalid => "Correct the order and submit it again.",
+            Self::OrderInProgress => {
+                "Use that workflow. Runs started with `keel` share the id `order-<id>` and cannot collide."
+            }
+            Self::OutOfStock => "Restock, then place a new order.",
+            Self::PaymentDeclined => "Ask the customer for another means of payment; new order.",
+            Self::ShipmentRefused => "Check the address and the goods with the courier; new order.",
+            Self::DatasetNotFound => {
+                "Put the file at `<data dir>/datasets/<id>.csv`, or `keel dataset generate`."
+            }
+            Self::DatasetInvalid => "Correct the file or raise the named setting; start again.",
+            Self::InputInvalid => "Correct the call; see the wire contract.",
+            Self::ProviderUnavailable => {
+                "Check the provider and `payments.url` and `courier.url`; the step goes on by itself when it is back."
+            }
+            Self::ProviderProtocol => {
+                "Check that the URL points to the provider and not to a proxy's error page."
+            }
+            Self::ProviderCircuitOpen => {
+                "Check the provider; the step goes on by itself within `breaker.open_max` of its recovery."
+            }
+            Self::ProviderBusy => {
+                "Nothing when it is rare. Otherwise the provider is slow, or \
+                 `payments.max_in_flight`/`courier.max_in_flight` is too low for the load."
+            }
+            Self::StoreUnavailable => "Check the database and `store.url`; the step goes on by itself.",
+            Self::DatasetBusy => {
+                "Wait; if no worker is alive, look for a process that holds the lock in `<data dir>/work`."
+            }
+            Self::DatasetIo => "Check space, permissions and the disk.",
+            Self::WorkerStopping => {
+                "Nothing. If it is frequent, workers are restarted often: look at their orchestrator."
+            }
+            Self::StepFailed => "Look at the cause in the run's history and at the workers; new order.",
+        }
+    }
+
     /// Whether trying the same thing again can succeed: true for faults, false for refusals.
     #[must_use]
     pub const fn is_retryable(self) -> bool {
@@ -159,7 +206,14 @@ mod tests {
     fn every_failure_type_is_documented_for_operators() {
         let page = include_str!("../../../docs/failures.md");
         for failure in FailureType::ALL {
-            assert!(page.contains(&format!("`{failure}`")), "docs/failures.md does not explain `{failure}`");
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{failure}` |")));
+            let row = row.unwrap_or_else(|| panic!("docs/failures.md does not explain `{failure}`"));
+            let end = format!("| {} |", failure.advice());
+            assert!(
+                row.ends_with(&end),
+                "docs/failures.md should advise for `{failure}`: {}",
+                failure.advice()
+            );
         }
     }
 }

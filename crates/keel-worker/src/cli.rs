@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
-use keel_config::{ConfigProblems, Sources, load};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use keel_config::{ConfigProblems, Loaded, Sources, load_traced};
 use keel_telemetry::http::Probe;
 use keel_worker::WorkerSettings;
 
@@ -30,11 +30,38 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Poll until SIGTERM or SIGINT (the default).
     Run,
+    /// Look at the settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Ask the worker that runs with these settings how it is: exit code 0 or 1, for images without a shell.
     Healthcheck(HealthcheckArgs),
     /// Look after the store.
     #[command(subcommand)]
     Store(StoreCommand),
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the settings in effect, each with where it comes from; secrets are redacted.
+    Print {
+        /// The form.
+        #[arg(long, value_enum, default_value_t)]
+        output: ConfigFormat,
+    },
+    /// Check the settings and the files they name; exit 64 if something is wrong.
+    Check,
+    /// Print the reference: every setting with its default, commented out.
+    Defaults,
+}
+
+/// The form of printed settings.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum ConfigFormat {
+    /// TOML with comments; it can be read again.
+    #[default]
+    Toml,
+    /// One JSON object: `{"section.key": {"value": .., "source": ..}}`.
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -70,10 +97,10 @@ pub(crate) enum StoreCommand {
 }
 
 impl Cli {
-    pub(crate) fn settings(&self) -> Result<WorkerSettings, ConfigProblems> {
+    pub(crate) fn settings(&self) -> Result<Loaded<WorkerSettings>, ConfigProblems> {
         let sources =
             Sources { file: self.config.clone(), flags: self.set.clone(), ..Sources::from_process() };
-        load(&sources)
+        load_traced(&sources)
     }
 }
 

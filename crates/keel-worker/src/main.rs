@@ -1,6 +1,7 @@
 //! `keel-worker`: reads the settings, then runs the worker until it is told to stop.
 
 mod cli;
+mod config_command;
 mod endpoints;
 mod series;
 mod signals;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use cli::{Cli, Command, StoreCommand};
+use cli::{Cli, Command, ConfigCommand, StoreCommand};
 use keel_config::ConfigProblems;
 use keel_telemetry::{HttpServer, Telemetry, TelemetryOptions};
 use keel_temporal::Instruments;
@@ -26,10 +27,17 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return cli::usage(&error),
     };
-    let settings = match cli.settings() {
-        Ok(settings) => settings,
+    if let Some(Command::Config(ConfigCommand::Defaults)) = cli.command {
+        return config_command::print_defaults();
+    }
+    let loaded = match cli.settings() {
+        Ok(loaded) => loaded,
         Err(problems) => return bad_settings(&problems),
     };
+    if let Some(Command::Config(command)) = cli.command {
+        return config_command::look(&loaded, command);
+    }
+    let settings = loaded.settings;
     if let Some(Command::Healthcheck(what)) = &cli.command {
         return endpoints::healthcheck(&settings, what.probe());
     }
@@ -71,7 +79,7 @@ async fn perform(
             tracing::info!("worker stopped");
         }
         // Answered before anything is set up.
-        Some(Command::Healthcheck(_)) => {}
+        Some(Command::Healthcheck(_) | Command::Config(_)) => {}
         Some(Command::Store(StoreCommand::Seed)) => {
             let store = keel_worker::open_store(settings).await?;
             let seeded = keel_activities::order::seed(store.as_ref()).await?;

@@ -1,6 +1,7 @@
 //! Where a provider is, how long it may take, and how much it may take of this process.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -14,6 +15,9 @@ use super::breaker::BreakerOptions;
 pub struct ProviderOptions {
     /// Address of the provider's API, `http://` or `https://`. Credentials in it are sent but never shown.
     pub url: ProviderUrl,
+    /// File that holds [`ProviderOptions::url`], as containers deliver secrets. Whoever loads the settings reads it.
+    #[serde(default)]
+    pub url_file: Option<PathBuf>,
     /// Longest wait for a connection, 10 ms to 5 min. Default 2 s.
     #[serde(
         default = "default_connect",
@@ -65,6 +69,7 @@ impl ProviderOptions {
     pub fn at(url: impl Into<String>) -> Self {
         Self {
             url: ProviderUrl(url.into()),
+            url_file: None,
             connect_timeout: default_connect(),
             timeout: default_total(),
             max_in_flight: default_in_flight(),
@@ -139,6 +144,8 @@ impl ProviderOptions {
 #[serde(deny_unknown_fields)]
 struct Section {
     url: Option<ProviderUrl>,
+    #[serde(default)]
+    url_file: Option<PathBuf>,
     #[serde(
         default = "default_connect",
         with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
@@ -164,6 +171,7 @@ impl Section {
     fn or(self, default: ProviderOptions) -> ProviderOptions {
         ProviderOptions {
             url: self.url.unwrap_or(default.url),
+            url_file: self.url_file,
             connect_timeout: self.connect_timeout,
             timeout: self.timeout,
             max_in_flight: self.max_in_flight,

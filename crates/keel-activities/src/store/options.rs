@@ -1,6 +1,7 @@
 //! Where the store is and how long it may take.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -13,6 +14,8 @@ pub struct StoreOptions {
     /// `sqlite://path/to/file` (its folder is created) or `postgres://user:password@host/database`. Default
     /// `sqlite://data/keel.db`. Change it to PostgreSQL when more than one machine runs workers.
     pub url: StoreUrl,
+    /// File that holds [`StoreOptions::url`], as containers deliver secrets. Whoever loads the settings reads it.
+    pub url_file: Option<PathBuf>,
     /// Most connections of one worker, 1 to 1000. Default 16. SQLite uses one of them for writing.
     pub max_connections: u32,
     /// Longest wait for a free connection, 100 ms to 10 min. Default 10 s.
@@ -27,6 +30,7 @@ impl Default for StoreOptions {
     fn default() -> Self {
         Self {
             url: StoreUrl("sqlite://data/keel.db".to_owned()),
+            url_file: None,
             max_connections: 16,
             acquire_timeout: Duration::from_secs(10),
             statement_timeout: Duration::from_secs(10),

@@ -11,13 +11,13 @@ use temporalio_client::WorkflowTerminateOptions;
 
 use crate::support::{Ran, command, eventually, keel_with, signal, unique};
 
-fn address() -> String {
+pub(crate) fn address() -> String {
     std::env::var("KEEL_TEST_TEMPORAL_ADDRESS")
         .expect("set KEEL_TEST_TEMPORAL_ADDRESS or run `cargo xtask test`")
 }
 
 /// `keel` on the test server, on a queue that no worker polls.
-fn on_server(args: &[&str], stdin: &str) -> Ran {
+pub(crate) fn on_server(args: &[&str], stdin: &str) -> Ran {
     on_server_as("json", args, stdin)
 }
 
@@ -28,7 +28,7 @@ fn on_server_as(output: &str, args: &[&str], stdin: &str) -> Ran {
     keel_with(&env, &args, stdin)
 }
 
-fn order(id: &str, customer: &str) -> String {
+pub(crate) fn order(id: &str, customer: &str) -> String {
     format!(
         r#"{{"orderId":"{id}","customerId":"{customer}","currency":"EUR","lines":[{{"sku":"MUG","quantity":1,"unitPriceMinor":5}}]}}"#
     )
@@ -88,7 +88,7 @@ fn without_a_worker_the_server_is_asked() {
 }
 
 /// Ends a run of `workflow_id` as an operator does.
-fn terminate(workflow_id: &str) {
+pub(crate) fn terminate(workflow_id: &str) {
     let section = TemporalSection { address: address(), ..TemporalSection::default() };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");

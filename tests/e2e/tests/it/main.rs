@@ -5,6 +5,7 @@
 mod bad_input;
 mod crashes;
 mod datasets;
+mod diagnosis;
 mod interop;
 mod logs;
 mod metrics;

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use keel_types::order::id_problem;
 
 use crate::dataset::DatasetCommand;
+use crate::doctor::DoctorArgs;
 use crate::order::OrderCommand;
 use crate::task::TaskCommand;
 
@@ -68,11 +69,34 @@ pub(crate) enum Command {
     /// Generate, process and look at datasets
     #[command(subcommand)]
     Dataset(DatasetCommand),
+    /// Look at everything between here and a worker, layer by layer, and say what to do
+    ///
+    /// Exit codes: 0 fine, 10 network or server, 11 TLS, 12 authentication, 13 namespace, 14 search attributes, 15 no
+    /// worker polls, 16 backlog, 17 clock, 18 worker not ready, 64 usage. See docs/doctor.md
+    Doctor(DoctorArgs),
+    /// Say what a run waits for or how it ended, and what to do next
+    Why {
+        /// A workflow id, or the id of an order, a task or a dataset
+        #[arg(value_name = "WORKFLOW_ID", value_parser = some_text)]
+        id: String,
+    },
+    /// Look at the settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print the completion script for a shell
     Completions {
         /// The shell
         shell: Shell,
     },
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the settings in effect for `keel`, each with where it comes from; secrets are redacted. With `--output
+    /// text` as TOML that can be read again
+    Print,
+    /// Check the settings and the files they name; exit 64 if something is wrong
+    Check,
 }
 
 impl Command {
@@ -82,6 +106,9 @@ impl Command {
             Self::Order(_) => "keel order",
             Self::Task(_) => "keel task",
             Self::Dataset(_) => "keel dataset",
+            Self::Doctor(_) => "keel doctor",
+            Self::Why { .. } => "keel why",
+            Self::Config(_) => "keel config",
             Self::Completions { .. } => "keel completions",
         }
     }
@@ -97,7 +124,7 @@ pub(crate) fn some_text(text: &str) -> Result<String, String> {
     if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let parsed = text.parse::<jiff::SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
     let limits = Duration::from_millis(100)..=Duration::from_secs(600);
     parsed

@@ -1,13 +1,16 @@
 //! `keel`: place, decide on and watch orders, tasks and datasets from a terminal.
 
 mod cli;
+mod config;
 mod dataset;
+mod doctor;
 mod order;
 mod output;
 mod settings;
 mod show;
 mod task;
 mod watch;
+mod why;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -47,6 +50,9 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Out::raw(&script)?;
         return Ok(Exit::Success);
     }
+    if let Command::Config(command) = cli.command {
+        return config::run(&cli.global, command);
+    }
     let name = cli.command.name();
     let context = Context::new(&cli.global)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::new)?;
@@ -55,7 +61,9 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Order(command) => Box::pin(order::run(&context, command)).await,
             Command::Task(command) => Box::pin(task::run(&context, command)).await,
             Command::Dataset(command) => Box::pin(dataset::run(&context, command)).await,
-            Command::Completions { .. } => Ok(Exit::Success),
+            Command::Doctor(args) => Box::pin(doctor::run(&context, &args)).await,
+            Command::Why { id } => Box::pin(why::run(&context, &id)).await,
+            Command::Config(_) | Command::Completions { .. } => Ok(Exit::Success),
         }
     };
     let exit = runtime.block_on(context.telemetry.trace(name, work));

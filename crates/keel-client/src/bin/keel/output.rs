@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     Usage,
     /// Ctrl-C while watching.
     Interrupted,
+    /// `keel doctor` found something; see docs/doctor.md.
+    Diagnosed(u8),
 }
 
 impl Exit {
@@ -36,6 +38,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => Self::from(1),
             Exit::Usage => Self::from(64),
             Exit::Interrupted => Self::from(130),
+            Exit::Diagnosed(code) => Self::from(code),
         }
     }
 }

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use keel_client::Caller;
-use keel_config::{ConfigProblems, Settings, Sources, TemporalSection};
+use keel_config::{ConfigProblems, Loaded, Settings, Sources, TemporalSection};
 use keel_telemetry::{LogOptions, Telemetry, TelemetryOptions, TraceOptions};
 use keel_temporal::{Instruments, Wait};
 use keel_types::names::DEFAULT_TASK_QUEUE;
 use serde::{Deserialize, Serialize};
+
+use keel_config::temporal::DEFAULT_PORT;
 
 use crate::cli::Global;
 use crate::output::{Failure, Out};
@@ -35,6 +37,12 @@ struct WorkerPart {
 #[serde(default, deny_unknown_fields)]
 struct DatasetPart {
     data_dir: PathBuf,
+}
+
+impl ClientSettings {
+    pub(crate) const fn temporal(&self) -> &TemporalSection {
+        &self.temporal
+    }
 }
 
 impl Default for ClientSettings {
@@ -86,7 +94,7 @@ pub(crate) struct Context {
 impl Context {
     /// Loads the settings and starts logging.
     pub(crate) fn new(global: &Global) -> Result<Self, Failure> {
-        let settings = load(global, Sources::from_process()).map_err(Failure::Settings)?;
+        let settings = load(global, Sources::from_process()).map_err(Failure::Settings)?.settings;
         let telemetry = keel_telemetry::init(&TelemetryOptions {
             program: "keel",
             role: "cli",
@@ -100,11 +108,37 @@ impl Context {
     /// Connects to Temporal.
     pub(crate) async fn connect(&self) -> Result<Caller, Failure> {
         let identity = format!("keel-cli/{}", std::process::id());
+        let instruments = Instruments { plugins: self.telemetry.plugins(), ..Instruments::default() };
+        let client = keel_temporal::connect(&self.temporal(), &identity, &instruments, Wait::none()).await?;
+        Ok(Caller::new(client, &self.settings.worker.task_queue, self.timeout))
+    }
+
+    /// The section `[temporal]`, within the time that one call may take.
+    pub(crate) fn temporal(&self) -> TemporalSection {
         let mut section = self.settings.temporal.clone();
         section.connect_timeout = section.connect_timeout.min(self.timeout);
-        let instruments = Instruments { plugins: self.telemetry.plugins(), ..Instruments::default() };
-        let client = keel_temporal::connect(&section, &identity, &instruments, Wait::none()).await?;
-        Ok(Caller::new(client, &self.settings.worker.task_queue, self.timeout))
+        section
+    }
+
+    /// The longest time for one call.
+    pub(crate) const fn timeout(&self) -> std::time::Duration {
+        self.timeout
+    }
+
+    /// The flags by which the `temporal` command line finds the same server and namespace.
+    pub(crate) fn temporal_flags(&self) -> String {
+        let section = &self.settings.temporal;
+        let url = section.url().ok();
+        let host = url.as_ref().and_then(|url| url.host_str()).unwrap_or("127.0.0.1");
+        let port = url.as_ref().and_then(url::Url::port_or_known_default).unwrap_or(DEFAULT_PORT);
+        let mut flags = format!(" --address {host}:{port}");
+        if section.namespace != "default" {
+            flags.push_str(&format!(" --namespace {}", section.namespace));
+        }
+        if section.uses_tls() {
+            flags.push_str(" --tls");
+        }
+        flags
     }
 
     /// The data directory: the flag, or the setting.
@@ -113,7 +147,7 @@ impl Context {
     }
 }
 
-fn load(global: &Global, sources: Sources) -> Result<ClientSettings, ConfigProblems> {
+pub(crate) fn load(global: &Global, sources: Sources) -> Result<Loaded<ClientSettings>, ConfigProblems> {
     let flags = [
         ("temporal.address", &global.address),
         ("temporal.namespace", &global.namespace),
@@ -128,7 +162,7 @@ fn load(global: &Global, sources: Sources) -> Result<ClientSettings, ConfigProbl
         .collect();
     let sources =
         Sources { file: global.config.clone().or(sources.file), flags, foreign_sections, ..sources };
-    keel_config::load(&sources)
+    keel_config::load_traced(&sources)
 }
 
 #[cfg(test)]
@@ -149,7 +183,7 @@ mod tests {
             ("KEEL__WORKER__READY_FILE", "/x"),
         ];
         let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let settings = load(&cli.global, Sources { env, ..Sources::default() }).unwrap();
+        let settings = load(&cli.global, Sources { env, ..Sources::default() }).unwrap().settings;
         assert_eq!(settings.temporal.address, "flag:1");
         assert_eq!(settings.worker.task_queue, "q");
     }
