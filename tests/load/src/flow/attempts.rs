@@ -84,7 +84,9 @@ impl Ledger {
                     self.ended_badly(scheduled.get(&it.scheduled_event_id), it.failure.as_ref());
                 }
                 Some(Attributes::WorkflowTaskTimedOutEventAttributes(it)) => {
-                    *self.workflow_task_timeouts.entry(it.timeout_type().as_str_name()).or_default() += 1;
+                    let kind = it.timeout_type().as_str_name();
+                    *self.workflow_task_timeouts.entry(kind).or_default() += 1;
+                    self.reasons.insert(format!("{workflow}: workflow task, event {}: {kind}", event.event_id));
                 }
                 Some(Attributes::WorkflowTaskFailedEventAttributes(it)) => {
                     self.workflow_task_failures += 1;
