@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::WorkerError;
+use crate::farewell;
 use crate::sight::Sight;
 use crate::supervisor::Supervisor;
 
@@ -31,8 +32,10 @@ impl Supervisor<'_> {
             grace = ?options.graceful_shutdown,
             "stopping: no new work, running activities are told"
         );
+        self.generations(|generation| generation.stop_soon());
+        self.unpolled().await;
+        // Only now: what is handed over comes back at once, to whoever still polls.
         self.ends.stopping.cancel();
-        self.generations(|generation| generation.stop());
         let drained = tokio::select! {
             biased;
             () = self.over() => true,
@@ -55,6 +58,22 @@ impl Supervisor<'_> {
         }
         self.let_go().await;
         Err(WorkerError::ShutdownDeadline(deadline))
+    }
+
+    /// Resolves when no generation takes new work any more.
+    async fn unpolled(&mut self) {
+        let stopped = async {
+            loop {
+                let mut polling = 0;
+                self.generations(|generation| polling += usize::from(generation.is_polling()));
+                if polling == 0 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        // A thread that is stuck in workflow code never gets there.
+        let _ = timeout(farewell::LONGEST, stopped).await;
     }
 
     /// Resolves when every generation has ended, or when nobody is there to whom it could report.

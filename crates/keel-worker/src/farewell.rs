@@ -1,29 +1,48 @@
-//! Ending an SDK worker without losing the workflow tasks it is at.
+//! Choosing the moment in which an SDK worker is told to shut down.
 //!
-//! An SDK worker that is told to shut down in the middle of a workflow task may never finish it: the local activity that the
-//! task asks for next is not begun any more, and the task times out ten seconds later. So it is told in a moment in which it
-//! has none, which under any load it can sustain comes many times a second.
+//! In the middle of a workflow task it must not be: a local activity that the task asks for next is not begun any more, and
+//! the task times out ten seconds later. Just as lost is a task that the server hands out at the very moment the polls are
+//! dropped. So the worker is told when it has no workflow task, and if there is time, when none is to be expected either.
 
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::load::Load;
 
-/// Longest wait for such a moment. Whoever is that busy loses a little time with a few runs, and nothing else.
-const LONGEST: Duration = Duration::from_secs(3);
+/// Longest wait for any moment, from the hurry on.
+pub(crate) const LONGEST: Duration = Duration::from_secs(6);
+/// How long the best moment is waited for when the process stops, and when the worker is only replaced.
+const SILENT_SOON: Duration = Duration::from_secs(3);
+const SILENT: Duration = Duration::from_secs(20);
+/// Behind the best moment, how long any moment between two tasks is waited for.
+const ANY: Duration = Duration::from_secs(2);
+/// Nothing has happened for so long; a busy server takes its time between the end of an activity and the next task.
+const SILENCE: Duration = Duration::from_millis(400);
+/// An activity that has run for longer will hardly end right now.
+const YOUNG: Duration = Duration::from_secs(2);
 const STEP: Duration = Duration::from_millis(1);
 
-/// Resolves between two workflow tasks. To be used at once, on the thread that runs the workflows.
-pub(crate) async fn lull(load: &Load) {
-    let quiet = async {
-        while !load.is_quiet() {
-            sleep(STEP).await;
+/// Resolves in such a moment. To be used at once, on the thread that runs the workflows.
+pub(crate) async fn lull(load: &Load, hurry: &CancellationToken) {
+    let mut silent_until = Instant::now() + SILENT;
+    let mut hurried = false;
+    loop {
+        if hurry.is_cancelled() && !hurried {
+            hurried = true;
+            silent_until = silent_until.min(Instant::now() + SILENT_SOON);
         }
-    };
-    if timeout(LONGEST, quiet).await.is_err() {
-        tracing::warn!(
-            "an SDK worker is stopped in the middle of workflow tasks; the server hands them out again"
-        );
+        let now = Instant::now();
+        if load.is_silent(SILENCE, YOUNG) || now > silent_until && load.is_quiet() {
+            return;
+        }
+        if now > silent_until + ANY {
+            tracing::warn!(
+                "an SDK worker stops in the middle of workflow tasks; the server hands them out again"
+            );
+            return;
+        }
+        sleep(STEP).await;
     }
 }

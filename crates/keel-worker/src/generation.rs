@@ -3,6 +3,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use keel_telemetry::Health;
@@ -38,7 +39,9 @@ pub(crate) struct Generation {
     /// When it was told to stop.
     pub(crate) stopped: Option<Instant>,
     stop: CancellationToken,
+    hurry: CancellationToken,
     abandon: CancellationToken,
+    polling: Arc<AtomicUsize>,
     identities: Vec<String>,
     results: UnboundedReceiver<Result<(), WorkerError>>,
     left: usize,
@@ -62,6 +65,7 @@ impl Generation {
         let client = clients.first().expect("there is at least one workflow thread").clone();
         let identities = clients.iter().map(|client| client.connection().identity().to_owned()).collect();
         let left = clients.len();
+        let (hurry, polling) = (CancellationToken::new(), Arc::new(AtomicUsize::new(left)));
         for (index, client) in clients.into_iter().enumerate() {
             let thread = Thread {
                 client,
@@ -69,6 +73,8 @@ impl Generation {
                 load: Arc::clone(&load),
                 instruments: instruments.clone(),
                 stop: stop.clone(),
+                hurry: hurry.clone(),
+                polling: Arc::clone(&polling),
                 abandon: abandon.clone(),
                 pulse: health.pulse(format!("workflow thread {number}.{index}"), STUCK),
                 outcome: Outcome { sender: sender.clone(), result: None },
@@ -80,7 +86,19 @@ impl Generation {
                 .spawn(move || handle.block_on(thread.live()))
                 .map_err(|error| WorkerError::Create(error.into()))?;
         }
-        Ok(Self { number, client, load, stopped: None, stop, abandon, identities, results, left })
+        Ok(Self {
+            number,
+            client,
+            load,
+            stopped: None,
+            stop,
+            hurry,
+            abandon,
+            polling,
+            identities,
+            results,
+            left,
+        })
     }
 
     /// The names under which it polls, one for each thread.
@@ -88,7 +106,18 @@ impl Generation {
         &self.identities
     }
 
-    /// No new work; what it has, it finishes.
+    /// Whether any of its threads still takes new work.
+    pub(crate) fn is_polling(&mut self) -> bool {
+        !self.is_over() && self.polling.load(Ordering::Relaxed) > 0
+    }
+
+    /// As [`Generation::stop`], and without waiting for the best moment.
+    pub(crate) fn stop_soon(&mut self) {
+        self.hurry.cancel();
+        self.stop();
+    }
+
+    /// No new work from the next good moment on; what it has, it finishes.
     pub(crate) fn stop(&mut self) {
         self.stopped.get_or_insert_with(Instant::now);
         self.stop.cancel();
@@ -133,7 +162,9 @@ struct Thread {
     load: Arc<Load>,
     instruments: Instruments,
     stop: CancellationToken,
+    hurry: CancellationToken,
     abandon: CancellationToken,
+    polling: Arc<AtomicUsize>,
     pulse: Pulse,
     outcome: Outcome,
 }
@@ -183,7 +214,7 @@ impl Thread {
         let mut polling = pin!(worker.run());
         let mut farewell = pin!(async {
             self.stop.cancelled().await;
-            farewell::lull(&self.load).await;
+            farewell::lull(&self.load, &self.hurry).await;
         });
         let mut ticks = tokio::time::interval(BEAT);
         let mut stopping = false;
@@ -195,6 +226,7 @@ impl Thread {
                 () = &mut farewell, if !stopping => {
                     stopping = true;
                     stop();
+                    self.polling.fetch_sub(1, Ordering::Relaxed);
                 }
                 _ = ticks.tick() => self.pulse.beat(),
             }

@@ -2,7 +2,7 @@
 //!
 //! The SDK tells its slots only to its metrics. Two interceptors see every activity and every workflow task instead.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,6 +30,10 @@ struct State {
     activities: Slots,
     local_activities: Slots,
     workflows: Slots,
+    /// Remote activities that run, by their beginning.
+    begun: BTreeSet<(Instant, u64)>,
+    /// When a workflow task last began or went on, or an activity ended.
+    last_event: Instant,
     /// Runs that hold a workflow task, with the local activities each waits for.
     tasks: HashMap<String, usize>,
 }
@@ -55,11 +59,15 @@ pub(crate) enum Kind {
 pub(crate) struct Busy<'a> {
     load: &'a Load,
     kind: Kind,
+    mark: (Instant, u64),
 }
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
         let mut state = self.load.state();
+        state.begun.remove(&self.mark);
+        // Its end is about to bring a workflow task.
+        state.last_event = Instant::now();
         let slots = state.slots(self.kind);
         slots.set(slots.used.saturating_sub(1));
     }
@@ -77,6 +85,8 @@ impl Load {
                 activities: slots(options.activity_slots()),
                 local_activities: slots(options.local_activity_slots()),
                 workflows: slots(options.workflow_slots()),
+                begun: BTreeSet::new(),
+                last_event: Instant::now(),
                 tasks: HashMap::new(),
             }),
             run: AtomicU64::new(0),
@@ -88,21 +98,25 @@ impl Load {
 
     /// An activity begins.
     pub(crate) fn begin(&self, kind: Kind) -> Busy<'_> {
-        {
-            let mut state = self.state();
-            let slots = state.slots(kind);
-            slots.set(slots.used + 1);
-        }
         self.run_of_all.fetch_add(1, Ordering::Relaxed);
-        if self.run.fetch_add(1, Ordering::Relaxed) + 1 == self.limit {
+        let number = self.run.fetch_add(1, Ordering::Relaxed) + 1;
+        if number == self.limit {
             self.reached.notify_one();
         }
-        Busy { load: self, kind }
+        let mark = (Instant::now(), number);
+        let mut state = self.state();
+        if matches!(kind, Kind::Activity) {
+            state.begun.insert(mark);
+        }
+        let slots = state.slots(kind);
+        slots.set(slots.used + 1);
+        Busy { load: self, kind, mark }
     }
 
     /// A workflow task begins, goes on with `resolved` local activities, or gives its run back to the server.
     pub(crate) fn activated(&self, run_id: &str, resolved: usize, evicted: bool) {
         let mut state = self.state();
+        state.last_event = Instant::now();
         let waiting = match state.tasks.get_mut(run_id) {
             Some(waiting) => waiting,
             None => state.tasks.entry(run_id.to_owned()).or_default(),
@@ -143,6 +157,16 @@ impl Load {
     pub(crate) fn is_quiet(&self) -> bool {
         let state = self.state();
         state.tasks.is_empty() && state.local_activities.used == 0
+    }
+
+    /// Whether nothing has happened for `silence`, and no activity runs that began less than `young` ago: those end
+    /// soon, and every end brings a workflow task.
+    pub(crate) fn is_silent(&self, silence: Duration, young: Duration) -> bool {
+        let state = self.state();
+        state.tasks.is_empty()
+            && state.local_activities.used == 0
+            && state.last_event.elapsed() >= silence
+            && state.begun.last().is_none_or(|(begun, _)| begun.elapsed() >= young)
     }
 
     /// Activities that run now.
