@@ -207,7 +207,7 @@ fn every_value_knows_where_it_comes_from() {
     check("worker.eager", false.into(), "default");
     check("temporal.api_key", "[redacted]".into(), "TEMPORAL_API_KEY");
     let text = loaded.to_toml();
-    assert!(text.contains(&format!("[temporal.tls]\n# ca_data is not set\n")), "{text}");
+    assert!(text.contains("[temporal.tls]\n# ca_data is not set\n"), "{text}");
     assert!(text.contains(&format!("enabled = true  # {name}:6\n")), "{text}");
     assert!(
         text.contains("headers = { \"x-team\" = \"[redacted]\" }  # TEMPORAL_GRPC_META_X_TEAM\n"),
