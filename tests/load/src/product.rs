@@ -59,9 +59,12 @@ impl Place {
             .env("KEEL__COURIER__URL", format!("{}/courier", self.sandbox))
             .env("KEEL__DATASET__DATA_DIR", dir.join("data"))
             .env("KEEL__LOG__LEVEL", "warn")
-            .env("KEEL__HTTP__LISTEN", "")
             .env("KEEL__WORKER__READY_FILE", &ready_file)
             .envs(settings.iter().map(|(name, value)| (name, value)));
+        if settings.iter().all(|(name, _)| *name != "KEEL__HTTP__LISTEN") {
+            // An empty variable counts as not set, so it takes a flag to turn the endpoints off.
+            command.args(["--set", "http.listen="]);
+        }
         Ok(Setup { queue, ready_file, command })
     }
 }

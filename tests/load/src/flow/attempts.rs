@@ -86,7 +86,8 @@ impl Ledger {
                 Some(Attributes::WorkflowTaskTimedOutEventAttributes(it)) => {
                     let kind = it.timeout_type().as_str_name();
                     *self.workflow_task_timeouts.entry(kind).or_default() += 1;
-                    self.reasons.insert(format!("{workflow}: workflow task, event {}: {kind}", event.event_id));
+                    self.reasons
+                        .insert(format!("{workflow}: workflow task, event {}: {kind}", event.event_id));
                 }
                 Some(Attributes::WorkflowTaskFailedEventAttributes(it)) => {
                     self.workflow_task_failures += 1;
