@@ -95,6 +95,7 @@ fn plan<'a>(state: &Path, scope: &'a str, worker_settings: Vec<(String, String)>
         state: state.to_path_buf(),
         server: ServerOptions::default(),
         sandbox_port: None,
+        http_port: None,
         worker_settings,
         keep_settings: false,
     }

@@ -46,6 +46,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         state: state.clone(),
         server: ServerOptions { ui: true, ..ServerOptions::default() },
         sandbox_port: None,
+        http_port: None,
         worker_settings: up::throttle(BYTES_PER_SECOND),
         keep_settings: false,
     };
@@ -69,6 +70,7 @@ fn play(stack: &mut Stack) -> anyhow::Result<String> {
     let server = &stack.server;
     let web_ui = server.ui_port.map(|port| format!("http://127.0.0.1:{port}")).unwrap_or_default();
     eprintln!("  Temporal {}, web UI {web_ui}, providers {}", server.address(), stack.sandbox.url());
+    eprintln!("  worker http://{}/health and /metrics", stack.settings.http);
 
     headline("2. An order that a person approves");
     let order = place_order(stack)?;

@@ -12,6 +12,7 @@ use crate::{binaries, exec, interrupt, paths, tools, wait};
 
 const TEMPORAL_PORT: u16 = 7233;
 const SANDBOX_PORT: u16 = 8079;
+const HTTP_PORT: u16 = 8080;
 const TASK: &str = "TASK-67890";
 const ROWS: u64 = 200_000;
 const SEED: u64 = 67_890;
@@ -38,6 +39,7 @@ struct Running {
     temporal: String,
     web_ui: String,
     sandbox: String,
+    worker: String,
     data_dir: PathBuf,
     processes: Vec<(String, u32)>,
 }
@@ -88,6 +90,7 @@ fn plan(state: PathBuf) -> Plan<'static> {
         },
         state,
         sandbox_port: Some(SANDBOX_PORT),
+        http_port: Some(HTTP_PORT),
         worker_settings: throttle(BYTES_PER_SECOND),
         keep_settings: true,
     }
@@ -114,6 +117,7 @@ fn describe(stack: &Stack) -> Running {
         temporal: stack.server.address(),
         web_ui: stack.server.ui_port.map(|port| format!("http://127.0.0.1:{port}")).unwrap_or_default(),
         sandbox: stack.sandbox.url(),
+        worker: format!("http://{}", stack.settings.http),
         data_dir: stack.settings.data_dir(),
         processes: stack.processes().into_iter().map(|(name, pid)| (name.to_owned(), pid)).collect(),
     }
@@ -158,6 +162,7 @@ fn page(running: &Running, stack: &Stack, tool: &Temporal) -> String {
         ("Temporal", format!("{}   namespace default, task queue {TASK_QUEUE}", running.temporal)),
         ("Web UI", running.web_ui.clone()),
         ("Providers", format!("{0}/payments and /courier; what they did: {0}/journal", running.sandbox)),
+        ("Worker", format!("{0}/health and {0}/metrics", running.worker)),
         ("Data", data.clone()),
         ("Logs", format!("{}/", stack.logs.shown())),
     ];

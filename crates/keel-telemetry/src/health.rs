@@ -168,6 +168,12 @@ impl Health {
         self.state().stuck().next().is_none()
     }
 
+    /// The vital loops that do not turn, one sentence each; none while the process is live.
+    #[must_use]
+    pub fn stuck(&self) -> Vec<String> {
+        self.state().stuck_loops().collect()
+    }
+
     /// Everything at this moment.
     #[must_use]
     pub fn report(&self) -> Report {
@@ -274,8 +280,11 @@ impl State {
         let checks = self.checks.iter().filter_map(|(name, finding)| {
             finding.failure.as_ref().map(|failure| format!("{name}: {failure}"))
         });
-        let stuck = self.stuck().map(|(name, silent)| format!("{name}: stuck for {} s", silent.as_secs()));
-        phase.into_iter().chain(checks).chain(stuck).collect()
+        phase.into_iter().chain(checks).chain(self.stuck_loops()).collect()
+    }
+
+    fn stuck_loops(&self) -> impl Iterator<Item = String> {
+        self.stuck().map(|(name, silent)| format!("{name}: stuck for {} s", silent.as_secs()))
     }
 }
 

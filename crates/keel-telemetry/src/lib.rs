@@ -6,10 +6,12 @@
 
 mod filter;
 pub mod health;
+pub mod http;
 mod options;
 
 pub use filter::directives;
 pub use health::Health;
+pub use http::{HttpOptions, HttpServer};
 pub use options::{LogFormat, LogOptions};
 
 use std::io::IsTerminal;

@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use keel_config::{ConfigProblems, Sources, load};
+use keel_telemetry::http::Probe;
 use keel_worker::WorkerSettings;
 
 use crate::EX_USAGE;
@@ -29,9 +30,35 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Poll until SIGTERM or SIGINT (the default).
     Run,
+    /// Ask the worker that runs with these settings how it is: exit code 0 or 1, for images without a shell.
+    Healthcheck(HealthcheckArgs),
     /// Look after the store.
     #[command(subcommand)]
     Store(StoreCommand),
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct HealthcheckArgs {
+    /// Whether it lives: its vital loops turn
+    #[arg(long)]
+    live: bool,
+    /// Whether it takes work (the default)
+    #[arg(long)]
+    ready: bool,
+    /// Whether it was ready once
+    #[arg(long)]
+    startup: bool,
+}
+
+impl HealthcheckArgs {
+    pub(crate) fn probe(self) -> Probe {
+        match self {
+            Self { live: true, .. } => Probe::Live,
+            Self { startup: true, .. } => Probe::Startup,
+            _ => Probe::Ready,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

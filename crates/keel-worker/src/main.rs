@@ -1,6 +1,7 @@
 //! `keel-worker`: reads the settings, then runs the worker until it is told to stop.
 
 mod cli;
+mod endpoints;
 mod signals;
 
 use std::process::ExitCode;
@@ -23,6 +24,9 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(problems) => return bad_settings(&problems),
     };
+    if let Some(Command::Healthcheck(what)) = &cli.command {
+        return endpoints::healthcheck(&settings, what.probe());
+    }
     match start(&cli, &settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -39,9 +43,14 @@ fn start(cli: &Cli, settings: &WorkerSettings) -> anyhow::Result<()> {
     let done = runtime.block_on(async {
         match &cli.command {
             None | Some(Command::Run) => {
-                keel_worker::run(settings, &Observed::default(), signals::stop()?).await?;
+                let observed = Observed::default();
+                // First of all, so that the endpoints say what everything after waits for; they answer until the end.
+                let _endpoints = endpoints::serve(settings, &observed)?;
+                keel_worker::run(settings, &observed, signals::stop()?).await?;
                 tracing::info!("worker stopped");
             }
+            // Answered before anything is set up.
+            Some(Command::Healthcheck(_)) => {}
             Some(Command::Store(StoreCommand::Seed)) => {
                 let store = keel_worker::open_store(settings).await?;
                 let seeded = keel_activities::order::seed(store.as_ref()).await?;

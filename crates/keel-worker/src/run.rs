@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 
+use keel_telemetry::health::{Health, Phase};
 use keel_temporal::Wait;
 use keel_types::names::search_attribute;
 use temporalio_sdk::Runtime;
@@ -27,7 +28,7 @@ pub async fn run(
     tokio::select! {
         biased;
         () = &mut shutdown => Ok(()),
-        prepared = prepare(settings, observed) => prepared?.poll(settings, shutdown).await,
+        prepared = prepare(settings, observed) => prepared?.poll(settings, &observed.health, shutdown).await,
     }
 }
 
@@ -66,6 +67,7 @@ impl Prepared {
     async fn poll(
         mut self,
         settings: &WorkerSettings,
+        health: &Health,
         shutdown: std::pin::Pin<&mut impl Future<Output = ()>>,
     ) -> Result<(), WorkerError> {
         let stop = self.worker.shutdown_handle();
@@ -75,6 +77,7 @@ impl Prepared {
             ended = &mut polling => return ended.map_err(WorkerError::Run),
             () = tokio::task::yield_now() => announce(settings)?,
         }
+        health.set_phase(Phase::Running);
         tokio::select! {
             biased;
             ended = &mut polling => return ended.map_err(WorkerError::Run),
@@ -84,6 +87,7 @@ impl Prepared {
             grace = ?settings.worker.graceful_shutdown,
             "stopping: no new work, running activities are told"
         );
+        health.set_phase(Phase::Draining);
         self.stopping.cancel();
         stop();
         let deadline = settings.worker.shutdown_deadline;

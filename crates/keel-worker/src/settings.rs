@@ -7,7 +7,7 @@ use keel_activities::dataset::DatasetOptions;
 use keel_activities::provider::ProviderOptions;
 use keel_activities::store::StoreOptions;
 use keel_config::{Settings, TemporalSection};
-use keel_telemetry::LogOptions;
+use keel_telemetry::{HttpOptions, LogOptions};
 use keel_types::decision::ApprovalRule;
 use keel_types::names::DEFAULT_TASK_QUEUE;
 use keel_workflows::options::{OrderOptions, TaskOptions};
@@ -39,6 +39,8 @@ pub struct WorkerSettings {
     pub dataset: DatasetOptions,
     /// What is logged.
     pub log: LogOptions,
+    /// Where health and metrics are offered.
+    pub http: HttpOptions,
 }
 
 impl Default for WorkerSettings {
@@ -54,6 +56,7 @@ impl Default for WorkerSettings {
             courier: ProviderOptions::courier(),
             dataset: DatasetOptions::default(),
             log: LogOptions::default(),
+            http: HttpOptions::default(),
         }
     }
 }
@@ -70,6 +73,7 @@ impl Settings for WorkerSettings {
             self.courier.problems("courier"),
             self.dataset.problems(),
             self.log.problems(),
+            self.http.problems(),
             self.between_sections(),
         ]
         .concat()

@@ -89,6 +89,37 @@ impl World {
         self.worker = Some(worker);
     }
 
+    /// Where the running worker offers health and metrics, `host:port`.
+    ///
+    /// # Panics
+    /// When there is no worker, or it does not say.
+    #[must_use]
+    pub fn http_address(&self) -> String {
+        let worker = self.worker.as_ref().expect("a running worker");
+        eventually("a worker that offers its endpoints", || {
+            let log = worker.log();
+            let line = log.lines().rev().find(|line| line.contains("http endpoints listening"))?;
+            let line: Value = serde_json::from_str(line).ok()?;
+            Some(line["address"].as_str()?.to_owned())
+        })
+    }
+
+    /// Asks the running worker for a page such as `/readyz`: status and text.
+    ///
+    /// # Panics
+    /// When nobody answers.
+    #[must_use]
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let mut answer = ureq::get(format!("http://{}{path}", self.http_address()))
+            .config()
+            .timeout_global(Some(DEADLINE))
+            .http_status_as_error(false)
+            .build()
+            .call()
+            .expect("the endpoints answer");
+        (answer.status().as_u16(), answer.body_mut().read_to_string().expect("text"))
+    }
+
     /// Ends the worker with SIGKILL: no warning, no draining.
     pub fn kill_worker(&mut self) {
         if let Some(mut worker) = self.worker.take() {
@@ -227,6 +258,7 @@ impl World {
             .env("KEEL__STORE__URL", format!("sqlite://{}", self.dir.path().join("keel.db").display()))
             .env("KEEL__PAYMENTS__URL", format!("{}/payments", self.sandbox_url))
             .env("KEEL__COURIER__URL", format!("{}/courier", self.sandbox_url))
+            .env("KEEL__HTTP__LISTEN", "127.0.0.1:0")
             .env("KEEL__WORKER__HEARTBEAT_INTERVAL", "200ms")
             .env("KEEL__TASK__HEARTBEAT_TIMEOUT", "2s")
             .envs(&self.settings);

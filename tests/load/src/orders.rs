@@ -123,6 +123,7 @@ fn product(args: &Args, dir: &Path) -> Setup {
         .env("KEEL__COURIER__URL", format!("{}/courier", args.sandbox))
         .env("KEEL__DATASET__DATA_DIR", dir.join("data"))
         .env("KEEL__LOG__LEVEL", "warn")
+        .env("KEEL__HTTP__LISTEN", "127.0.0.1:0")
         .env("KEEL__WORKER__READY_FILE", &ready_file);
     let mut seed = Command::new(args.bin_dir.join("keel-worker"));
     seed.args(["store", "seed"]);

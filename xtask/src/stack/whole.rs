@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::service::Logs;
-use super::{Keel, Sandbox, ServerOptions, TemporalServer, Worker, WorkerSettings};
+use super::{Keel, Sandbox, ServerOptions, TemporalServer, Worker, WorkerSettings, ports};
 use crate::binaries::Binaries;
 use crate::tools::Temporal;
 
@@ -18,6 +18,8 @@ pub struct Plan<'a> {
     pub server: ServerOptions,
     /// The port people expect of the sandbox; a free one without.
     pub sandbox_port: Option<u16>,
+    /// The port people expect of the worker's health and metrics; a free one without.
+    pub http_port: Option<u16>,
     /// Further settings of the worker, as environment variables.
     pub worker_settings: Vec<(String, String)>,
     /// Whether `KEEL__*` variables of the person reach the worker.
@@ -56,7 +58,12 @@ impl Stack {
         say("starting the sandbox of payments and courier");
         let state_file = plan.state.join("sandbox.ndjson");
         let sandbox = Sandbox::start(binaries, plan.sandbox_port, Some(&state_file), &logs)?;
+        let http_port = match plan.http_port {
+            Some(port) => ports::prefer(port, "the worker's health and metrics")?,
+            None => ports::free_port()?,
+        };
         let settings = WorkerSettings {
+            http: format!("127.0.0.1:{http_port}"),
             temporal: server.address(),
             sandbox: sandbox.url(),
             state: plan.state,

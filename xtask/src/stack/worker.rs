@@ -25,6 +25,8 @@ pub struct WorkerSettings {
     pub sandbox: String,
     /// The folder for the store and the datasets.
     pub state: PathBuf,
+    /// `host:port` of its health and metrics.
+    pub http: String,
     /// Further settings, as environment variables.
     pub more: Vec<(String, String)>,
     /// Whether `KEEL__*` variables of the person reach it.
@@ -52,6 +54,7 @@ impl WorkerSettings {
             .env("KEEL__PAYMENTS__URL", format!("{}/payments", self.sandbox))
             .env("KEEL__COURIER__URL", format!("{}/courier", self.sandbox))
             .env("KEEL__DATASET__DATA_DIR", self.data_dir())
+            .env("KEEL__HTTP__LISTEN", &self.http)
             .env("KEEL__WORKER__READY_FILE", self.ready_file())
             .envs(self.more.iter().map(|(name, value)| (name, value)));
         command
