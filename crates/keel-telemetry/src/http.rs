@@ -11,13 +11,14 @@ mod probe;
 mod tests;
 
 pub use options::HttpOptions;
-pub use pages::{About, Endpoints, Scrape};
+pub use pages::{About, Endpoints};
 pub use probe::{Probe, ProbeError, probe};
 
 use std::net::{SocketAddr, TcpListener};
 
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::metrics::{Metrics, UPKEEP_INTERVAL};
 use listener::BoundedListener;
 
 /// The endpoints of this process; they answer until the value goes.
@@ -54,7 +55,7 @@ impl HttpServer {
     /// [`HttpError`] when the address cannot be bound or the system gives no thread.
     pub fn start(options: &HttpOptions, endpoints: Endpoints) -> Result<Option<Self>, HttpError> {
         let listen = options.listen.trim();
-        if listen.is_empty() {
+        if options.is_off() {
             return Ok(None);
         }
         let bound = |source| HttpError::Bind { listen: listen.to_owned(), source };
@@ -91,12 +92,24 @@ async fn serve(socket: TcpListener, endpoints: Endpoints, stopped: impl Future<O
             return;
         }
     };
+    let metrics = endpoints.metrics.clone();
     tokio::select! {
         served = axum::serve(listener, pages::router(endpoints)).into_future() => {
             if let Err(error) = served {
                 tracing::error!(%error, "the http endpoints ended");
             }
         }
+        () = upkeep(metrics) => {}
         () = stopped => {}
+    }
+}
+
+/// Never ends.
+async fn upkeep(metrics: Option<Metrics>) {
+    let Some(metrics) = metrics else { return std::future::pending().await };
+    let mut turn = tokio::time::interval(UPKEEP_INTERVAL);
+    loop {
+        turn.tick().await;
+        metrics.upkeep();
     }
 }

@@ -1,4 +1,4 @@
-//! What a Keel process says about itself; for now, its logs.
+//! What a Keel process says about itself: logs, metrics and health.
 //!
 //! [`init`] installs the one subscriber of the process and returns a [`Guard`] that the program keeps until its end.
 //! Logs go to stderr, so that stdout stays free for data. The crate holds no other global state and never logs on its
@@ -7,11 +7,13 @@
 mod filter;
 pub mod health;
 pub mod http;
+pub mod metrics;
 mod options;
 
 pub use filter::directives;
 pub use health::Health;
 pub use http::{HttpOptions, HttpServer};
+pub use metrics::Metrics;
 pub use options::{LogFormat, LogOptions};
 
 use std::io::IsTerminal;

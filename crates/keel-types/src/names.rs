@@ -11,6 +11,8 @@ pub mod workflow {
     pub const TRACKABLE: &str = "trackableWorkflow";
     /// One dataset processed on its own.
     pub const DATASET: &str = "datasetWorkflow";
+    /// All of them.
+    pub const ALL: [&str; 3] = [INTERACTIVE_ORDER, TRACKABLE, DATASET];
 }
 
 /// Signals, updates and queries.

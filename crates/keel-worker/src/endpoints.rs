@@ -3,19 +3,34 @@
 
 use std::process::ExitCode;
 
-use keel_telemetry::HttpServer;
-use keel_telemetry::http::{About, Endpoints, HttpError, Probe, probe};
+use keel_telemetry::http::{About, Endpoints, Probe, probe};
+use keel_telemetry::{HttpServer, Metrics};
+use keel_types::names::{metric, workflow};
 use keel_worker::{Observed, WorkerSettings};
 
-/// Starts the endpoints over what `observed` collects; `None` when they are turned off.
-pub(crate) fn serve(settings: &WorkerSettings, observed: &Observed) -> Result<Option<HttpServer>, HttpError> {
+use crate::series::SERIES;
+
+/// Starts the endpoints over what `observed` collects, and has it collect metrics; `None` when they are turned off, and
+/// then nothing is collected.
+pub(crate) fn serve(
+    settings: &WorkerSettings,
+    observed: &mut Observed,
+) -> anyhow::Result<Option<HttpServer>> {
+    if settings.http.is_off() {
+        return Ok(None);
+    }
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         build_id: settings.worker.build_id.clone(),
         role: "worker",
     };
-    let endpoints = Endpoints { health: observed.health.clone(), about, ..Endpoints::default() };
-    HttpServer::start(&settings.http, endpoints)
+    let metrics = Metrics::install(&SERIES, &workflow::ALL)?;
+    metrics.record_build(metric::BUILD_INFO, &about);
+    metrics.watch_runtime();
+    observed.instruments.meter = Some(metrics.sdk_meter());
+    let endpoints =
+        Endpoints { health: observed.health.clone(), about, metrics: Some(metrics), ..Endpoints::default() };
+    Ok(HttpServer::start(&settings.http, endpoints)?)
 }
 
 /// Asks the worker that runs with these settings; success if it is well.

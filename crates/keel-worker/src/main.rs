@@ -2,6 +2,7 @@
 
 mod cli;
 mod endpoints;
+mod series;
 mod signals;
 
 use std::process::ExitCode;
@@ -43,9 +44,9 @@ fn start(cli: &Cli, settings: &WorkerSettings) -> anyhow::Result<()> {
     let done = runtime.block_on(async {
         match &cli.command {
             None | Some(Command::Run) => {
-                let observed = Observed::default();
+                let mut observed = Observed::default();
                 // First of all, so that the endpoints say what everything after waits for; they answer until the end.
-                let _endpoints = endpoints::serve(settings, &observed)?;
+                let _endpoints = endpoints::serve(settings, &mut observed)?;
                 keel_worker::run(settings, &observed, signals::stop()?).await?;
                 tracing::info!("worker stopped");
             }

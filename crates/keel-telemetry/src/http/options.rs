@@ -18,11 +18,17 @@ impl Default for HttpOptions {
 }
 
 impl HttpOptions {
+    /// Whether nothing is offered.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        self.listen.trim().is_empty()
+    }
+
     /// Every mistake in this section.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let listen = self.listen.trim();
-        if listen.is_empty() || is_address(listen) {
+        if self.is_off() || is_address(listen) {
             return Vec::new();
         }
         vec![format!(

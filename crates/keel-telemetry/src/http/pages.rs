@@ -10,14 +10,12 @@ use axum::{Json, Router};
 use serde::Serialize;
 
 use crate::health::{Health, Report};
+use crate::metrics::Metrics;
 
 /// More than any request to these pages needs.
 const MAX_BODY: usize = 4096;
 
 const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-
-/// Makes the text of `/metrics`.
-pub type Scrape = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// What kind of process this is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -39,7 +37,7 @@ pub struct Endpoints {
     /// What kind of process it is.
     pub about: About,
     /// The metrics; without them `/metrics` is not found.
-    pub scrape: Option<Scrape>,
+    pub metrics: Option<Metrics>,
     /// Further routes, which must not overlap with those of this module.
     pub more: Router,
 }
@@ -96,8 +94,8 @@ async fn health(State(endpoints): Shared) -> Response {
 }
 
 async fn metrics(State(endpoints): Shared) -> Response {
-    match &endpoints.scrape {
-        Some(scrape) => ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], scrape()).into_response(),
+    match &endpoints.metrics {
+        Some(metrics) => ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], metrics.render()).into_response(),
         None => (StatusCode::NOT_FOUND, "this process keeps no metrics\n").into_response(),
     }
 }

@@ -60,7 +60,7 @@ impl Probe {
 /// [`ProbeError`] when nobody answers within 5 s or the answer is not good.
 pub fn probe(options: &HttpOptions, probe: Probe) -> Result<String, ProbeError> {
     let listen = options.listen.trim();
-    if listen.is_empty() {
+    if options.is_off() {
         return Err(ProbeError::Off);
     }
     let silent = |source| ProbeError::Silent { address: listen.to_owned(), source };

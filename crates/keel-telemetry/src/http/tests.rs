@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -11,12 +10,13 @@ use axum::routing::put;
 use super::listener::{MAX_CONNECTIONS, MAX_SILENCE};
 use super::{About, Endpoints, HttpError, HttpOptions, HttpServer, Probe, ProbeError, probe};
 use crate::health::{Health, Phase};
+use crate::metrics::Metrics;
 
 fn serve(health: &Health) -> HttpServer {
     let endpoints = Endpoints {
         health: health.clone(),
         about: About { version: "1.2.3".to_owned(), build_id: "b7".to_owned(), role: "worker" },
-        scrape: Some(Arc::new(|| "keel_up 1\n".to_owned())),
+        metrics: None,
         more: Router::new().route("/echo", put(|body: String| async { body })),
     };
     HttpServer::start(&listen("127.0.0.1:0"), endpoints).unwrap().unwrap()
@@ -81,16 +81,20 @@ fn the_pages_follow_the_health() {
 #[test]
 fn metrics_and_further_routes_are_served() {
     let server = serve(&Health::new());
-    let mut metrics = agent().get(format!("http://{}/metrics", server.address())).call().unwrap();
-    let kind = metrics.headers()["content-type"].to_str().unwrap().to_owned();
-    assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
-    assert_eq!(metrics.body_mut().read_to_string().unwrap(), "keel_up 1\n");
-    assert_eq!(get(&server, "/elsewhere").0, 404);
+    assert_eq!((get(&server, "/metrics").0, get(&server, "/elsewhere").0), (404, 404));
     let echo = format!("http://{}/echo", server.address());
     assert_eq!(agent().put(&echo).send("debug").unwrap().body_mut().read_to_string().unwrap(), "debug");
     assert_eq!(agent().put(&echo).send("x".repeat(5000)).unwrap().status(), 413);
-    let bare = HttpServer::start(&listen("127.0.0.1:0"), Endpoints::default()).unwrap().unwrap();
-    assert_eq!(get(&bare, "/metrics").0, 404);
+
+    let (metrics, recorder) = Metrics::build(&[], &["orderWorkflow"]).unwrap();
+    metrics::with_local_recorder(&recorder, || metrics::counter!("seen_total").increment(3));
+    let endpoints = Endpoints { metrics: Some(metrics), ..Endpoints::default() };
+    let server = HttpServer::start(&listen("127.0.0.1:0"), endpoints).unwrap().unwrap();
+    let mut page = agent().get(format!("http://{}/metrics", server.address())).call().unwrap();
+    let kind = page.headers()["content-type"].to_str().unwrap().to_owned();
+    assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
+    let text = page.body_mut().read_to_string().unwrap();
+    assert!(text.contains("# TYPE seen_total counter\nseen_total 3\n"), "{text}");
 }
 
 #[test]
