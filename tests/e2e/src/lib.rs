@@ -4,9 +4,14 @@
 //! the workspace. `cargo xtask test` builds the binaries, starts the server and passes both in the environment.
 
 mod process;
+mod prometheus;
+mod rules;
+mod server;
 mod wait;
 mod world;
 
 pub use process::Output;
+pub use prometheus::Prometheus;
+pub use server::{Server, free_port};
 pub use wait::{DEADLINE, eventually};
-pub use world::{World, unique};
+pub use world::{Guest, World, unique};

@@ -1,0 +1,30 @@
+//! Alerts about the server: away, or refusing.
+
+use keel_e2e::{Server, World, eventually};
+
+use super::start;
+
+#[test]
+fn a_server_that_is_away_leaves_no_worker_ready() {
+    let mut server = Server::start(&[]);
+    let mut world = World::on(&server.address());
+    let prometheus = start(&mut world, &[]);
+    eventually("a worker that says it is ready", || {
+        (prometheus.value("keel_worker_ready")? > 0.0).then_some(())
+    });
+    server.kill();
+    let _ = prometheus.fires("KeelWorkerNotReady", || {});
+    let _ = prometheus.fires("KeelNoWorkerReady", || {});
+    server.resume();
+    eventually("a worker that is ready again", || {
+        (prometheus.value("keel_worker_ready")? > 0.0).then_some(())
+    });
+}
+
+#[test]
+fn a_server_that_takes_few_polls_throttles_them() {
+    let server = Server::start(&["frontend.namespaceCount=1"]);
+    let mut world = World::on(&server.address());
+    let prometheus = start(&mut world, &[]);
+    let _ = prometheus.fires("TemporalPollsThrottled", || {});
+}
