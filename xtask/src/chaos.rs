@@ -2,9 +2,9 @@
 //! end nothing may be lost, done twice or left half done, counted from the journal of the providers, the store, the
 //! workflows and the files.
 
-mod judge;
-mod plan;
-mod storm;
+pub mod judge;
+pub mod plan;
+pub mod storm;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

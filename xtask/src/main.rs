@@ -10,6 +10,7 @@ mod binaries;
 mod chaos;
 mod ci;
 mod demo;
+mod drill;
 mod exec;
 mod interrupt;
 mod paths;
@@ -43,6 +44,7 @@ enum Task {
     Ci(ci::Args),
     Chaos(chaos::Args),
     Bench(bench::Args),
+    Drill(drill::Args),
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
@@ -58,6 +60,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Task::Ci(args) => ci::run(args),
         Task::Chaos(args) => chaos::run(args),
         Task::Bench(args) => bench::run(args),
+        Task::Drill(args) => drill::run(args),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The processes that make up a running Keel, each of which dies with the value that holds it.
 
 mod command;
+pub mod http;
 mod keel;
 mod ports;
 mod postgres;

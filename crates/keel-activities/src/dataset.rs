@@ -22,6 +22,7 @@ mod pace;
 mod rejects;
 mod report;
 mod row;
+mod running;
 mod segment;
 mod source;
 mod split;
@@ -35,6 +36,7 @@ pub use error::DatasetError;
 pub use files::Layout;
 pub use options::DatasetOptions;
 pub use output::{AGGREGATES, MANIFEST, REJECTS, REPORT, SUMMARY};
+pub(crate) use running::running;
 
 #[cfg(test)]
 mod tests;

@@ -16,9 +16,20 @@ pub(crate) fn application_after(kind: FailureType, message: String, delay: Durat
     build(kind, message, Some(delay))
 }
 
+/// What an activity answers that ends because its worker stops: the next attempt comes at once, on another worker if
+/// there is one, and nothing counts as failed.
+#[must_use]
+pub fn worker_stopping(message: String) -> ActivityError {
+    build(FailureType::WorkerStopping, message, Some(HAND_OVER))
+}
+
+/// A delay of zero would mean that the retry policy decides.
+const HAND_OVER: Duration = Duration::from_millis(1);
+
 fn build(kind: FailureType, message: String, delay: Option<Duration>) -> ActivityError {
-    // A refusal is an expected answer: it must not count as an error of the worker.
-    let category = if kind.is_retryable() {
+    // A refusal is an expected answer, an attempt that is put off has its cause counted elsewhere, a stop is routine: none
+    // of them must count as an error of the worker.
+    let category = if kind.is_retryable() && !kind.is_put_off() {
         ApplicationErrorCategory::Unspecified
     } else {
         ApplicationErrorCategory::Benign

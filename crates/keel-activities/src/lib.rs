@@ -7,9 +7,12 @@
 //! Start reading in [`order`] (the activities), then [`store`] (the rules that keep them safe), [`provider`] and
 //! [`dataset`].
 
+pub mod count;
 pub mod dataset;
 pub mod order;
 pub mod provider;
 pub mod store;
 
 mod failure;
+
+pub use failure::worker_stopping;

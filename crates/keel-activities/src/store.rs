@@ -29,6 +29,7 @@ mod postgres;
 mod record;
 mod sql;
 mod sqlite;
+mod watch;
 
 pub use error::{ConnectError, Refusal, StoreError, StoreResult, refusal_of};
 pub use options::{Dialect, StoreOptions, StoreUrl};

@@ -15,7 +15,7 @@ use crate::fault::{DEFAULT_DELAY_MS, DEFAULT_STATUS, Fault, Mode};
 use crate::ledger::Decision;
 use crate::protocol::{Operation, Provider, Request};
 use crate::serve::Line;
-use crate::state::Sandbox;
+use crate::state::{Caller, Sandbox};
 
 /// Journal entries per chunk of an answer, so that a long journal is never copied whole.
 const PAGE: usize = 1_000;
@@ -54,26 +54,28 @@ async fn operate(
     body: &[u8],
 ) -> Response {
     let fault = sandbox.faults().draw(operation.provider());
-    let (key, request) = match understand(operation, headers, body) {
-        Ok(understood) => understood,
+    let traceparent = headers.get("traceparent").and_then(|value| value.to_str().ok());
+    let (caller, request) = match understand(operation, headers, body) {
+        Ok((key, request)) => (Caller { key, traceparent }, request),
         Err(message) => {
             let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok()).unwrap_or_default();
-            sandbox.record_unanswered(operation, key.get(..MAX_KEY_BYTES).unwrap_or(key), body, 400);
+            let key = key.get(..MAX_KEY_BYTES).unwrap_or(key);
+            sandbox.record_unanswered(operation, Caller { key, traceparent }, body, 400);
             return json_answer(400, &json!({"error": "bad_request", "message": message}).to_string());
         }
     };
     let Some(fault) = fault else {
-        return give(sandbox.answer(operation, key, &request, None));
+        return give(sandbox.answer(operation, caller, &request, None));
     };
     let seen = seen_status(&fault);
-    let applied = fault.after.then(|| sandbox.answer(operation, key, &request, seen));
+    let applied = fault.after.then(|| sandbox.answer(operation, caller, &request, seen));
     let default_delay = if fault.mode == Mode::Slow { DEFAULT_DELAY_MS } else { 0 };
     tokio::time::sleep(Duration::from_millis(fault.delay_ms.unwrap_or(default_delay))).await;
     let Some(status) = seen else {
-        return give(applied.unwrap_or_else(|| sandbox.answer(operation, key, &request, None)));
+        return give(applied.unwrap_or_else(|| sandbox.answer(operation, caller, &request, None)));
     };
     if !fault.after {
-        sandbox.record_unanswered(operation, key, body, status);
+        sandbox.record_unanswered(operation, caller, body, status);
     }
     match fault.mode {
         Mode::Hangup => hang_up(wire),

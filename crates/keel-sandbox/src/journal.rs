@@ -33,6 +33,9 @@ pub struct Entry {
     pub status: u16,
     /// Whether it changed something: a first capture, refund, booking or cancellation.
     pub effect: bool,
+    /// The `traceparent` header that names the caller's trace; absent if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 /// The entries, oldest first.
@@ -111,6 +114,7 @@ mod tests {
             body: crate::ledger::raw(&serde_json::Value::Null),
             status: 200,
             effect: true,
+            traceparent: None,
         }
     }
 

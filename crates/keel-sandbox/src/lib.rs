@@ -17,4 +17,4 @@ pub mod state;
 
 pub use http::app;
 pub use serve::serve;
-pub use state::{Sandbox, StateError};
+pub use state::{Caller, Sandbox, StateError};

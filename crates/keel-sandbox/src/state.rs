@@ -39,6 +39,24 @@ pub enum StateError {
     },
 }
 
+/// Who asks: what the headers say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Caller<'a> {
+    /// The `Idempotency-Key`.
+    pub key: &'a str,
+    /// The `traceparent`, if there was one.
+    pub traceparent: Option<&'a str>,
+}
+
+/// Longest `traceparent` that is kept; that of version 00 has 55 bytes.
+const MAX_TRACEPARENT_BYTES: usize = 64;
+
+impl Caller<'_> {
+    fn traceparent(self) -> Option<String> {
+        self.traceparent.filter(|text| text.len() <= MAX_TRACEPARENT_BYTES).map(str::to_owned)
+    }
+}
+
 /// One line of the state file: the first answer to a key.
 #[derive(Serialize, Deserialize)]
 struct Line {
@@ -127,10 +145,11 @@ impl Sandbox {
     pub fn answer(
         &self,
         operation: Operation,
-        key: &str,
+        caller: Caller<'_>,
         request: &Request,
         status_seen: Option<u16>,
     ) -> std::io::Result<Decision> {
+        let key = caller.key;
         let mut books = self.books();
         let seq = books.journal.next_seq();
         let decision = books.ledger.decide(operation, key, request, seq);
@@ -144,6 +163,7 @@ impl Sandbox {
             body: serde_json::value::to_raw_value(request)?,
             status: status_seen.unwrap_or(decision.status),
             effect: decision.effect,
+            traceparent: caller.traceparent(),
         };
         if decision.first {
             if let Some(file) = &mut books.file {
@@ -158,7 +178,7 @@ impl Sandbox {
     }
 
     /// Records a request that reached no rule: it was malformed, or a fault came first.
-    pub fn record_unanswered(&self, operation: Operation, key: &str, body: &[u8], status: u16) {
+    pub fn record_unanswered(&self, operation: Operation, caller: Caller<'_>, body: &[u8], status: u16) {
         let request = Request::parse(operation, body).ok();
         let order_id = request.as_ref().map(|request| request.order_id().to_owned()).unwrap_or_default();
         let body = request.map_or_else(
@@ -174,11 +194,12 @@ impl Sandbox {
             at: Timestamp::now(),
             provider: operation.provider(),
             operation,
-            key: key.to_owned(),
+            key: caller.key.to_owned(),
             order_id,
             body,
             status,
             effect: false,
+            traceparent: caller.traceparent(),
         });
     }
 

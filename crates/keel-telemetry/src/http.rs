@@ -3,6 +3,7 @@
 //! They run on a thread and a runtime of their own, so that they answer when the rest of the process is busy or stuck.
 //! Nothing here calls anybody: every answer is what the process knows already.
 
+mod level;
 mod listener;
 mod options;
 mod pages;
@@ -10,6 +11,7 @@ mod probe;
 #[cfg(test)]
 mod tests;
 
+pub use level::log_level;
 pub use options::HttpOptions;
 pub use pages::{About, Endpoints};
 pub use probe::{Probe, ProbeError, probe};

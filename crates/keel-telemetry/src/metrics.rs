@@ -16,7 +16,7 @@ mod tests;
 
 pub use describe::{Kind, Series};
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::metrics::gauge;
@@ -37,6 +37,20 @@ pub struct Metrics {
     process: Collector,
     runtime: RuntimeWatch,
     meter: Arc<meter::SdkMeter>,
+    observers: Observers,
+}
+
+/// What to ask before the text is made.
+#[derive(Clone, Default)]
+struct Observers(Arc<Mutex<Vec<Observer>>>);
+
+/// Brings gauges up to date.
+pub type Observer = fn();
+
+impl std::fmt::Debug for Observers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Observers")
+    }
 }
 
 /// Why metrics could not be set up.
@@ -74,6 +88,7 @@ impl Metrics {
             handle: recorder.handle(),
             process: Collector::default(),
             runtime: RuntimeWatch::default(),
+            observers: Observers::default(),
             meter: Arc::new(meter::SdkMeter::new(births::Births { workflow_types })),
         };
         Ok((metrics, recorder))
@@ -103,10 +118,18 @@ impl Metrics {
         self.runtime.watch(tokio::runtime::Handle::current());
     }
 
+    /// Has `observer` bring gauges up to date before each time somebody reads them. It must be quick.
+    pub fn observe(&self, observer: Observer) {
+        self.observers.0.lock().unwrap_or_else(PoisonError::into_inner).push(observer);
+    }
+
     /// Everything, as Prometheus reads it.
     #[must_use]
     pub fn render(&self) -> String {
         self.process.collect();
+        for observer in self.observers.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            observer();
+        }
         let mut text = self.handle.render();
         self.runtime.write(&mut text);
         text

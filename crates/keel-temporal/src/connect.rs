@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use keel_config::TemporalSection;
-use temporalio_client::tonic::Request;
+use temporalio_client::tonic::{Request, Status};
 use temporalio_client::{Client, ClientOptions, Connection};
 use temporalio_common::protos::temporal::api::workflowservice::v1::DescribeNamespaceRequest;
 
@@ -67,6 +67,15 @@ pub async fn connect(
         }
         tracing::warn!(error = %error, "Temporal is not ready yet; trying again");
         tokio::time::sleep(wait.pause).await;
+    }
+}
+
+/// What an answer of the server to some call means, with the next step, as [`connect`] would have said it.
+#[must_use]
+pub fn explain(section: &TemporalSection, status: Status) -> ConnectError {
+    match Target::new(section) {
+        Ok(target) => ConnectError::from_status(&target, &section.namespace, status),
+        Err(error) => error,
     }
 }
 

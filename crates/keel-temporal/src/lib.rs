@@ -14,6 +14,6 @@ mod options;
 mod probe;
 
 pub use attributes::{SearchAttributesError, check_search_attributes};
-pub use connect::{Wait, connect, install_crypto_provider};
+pub use connect::{Wait, connect, explain, install_crypto_provider};
 pub use error::ConnectError;
 pub use instruments::Instruments;

@@ -36,6 +36,10 @@ pub enum FailureType {
     ProviderUnavailable,
     /// A provider answers something that is not its protocol.
     ProviderProtocol,
+    /// A provider was not asked, because too many calls to it failed or were slow.
+    ProviderCircuitOpen,
+    /// A provider was not asked, because this worker already makes as many calls to it as it may.
+    ProviderBusy,
     /// The store is away or refuses the statement.
     StoreUnavailable,
     /// Another attempt still works on this dataset.
@@ -44,11 +48,13 @@ pub enum FailureType {
     DatasetIo,
     /// A step neither succeeded nor was refused in the time it had.
     StepFailed,
+    /// The worker was asked to stop before the activity was done.
+    WorkerStopping,
 }
 
 impl FailureType {
     /// Every failure type, in the order of the documentation.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::OrderRejected,
         Self::OrderExpired,
         Self::OrderCancelled,
@@ -63,10 +69,13 @@ impl FailureType {
         Self::InputInvalid,
         Self::ProviderUnavailable,
         Self::ProviderProtocol,
+        Self::ProviderCircuitOpen,
+        Self::ProviderBusy,
         Self::StoreUnavailable,
         Self::DatasetBusy,
         Self::DatasetIo,
         Self::StepFailed,
+        Self::WorkerStopping,
     ];
 
     /// The string on the wire.
@@ -87,10 +96,13 @@ impl FailureType {
             Self::InputInvalid => "INPUT_INVALID",
             Self::ProviderUnavailable => "PROVIDER_UNAVAILABLE",
             Self::ProviderProtocol => "PROVIDER_PROTOCOL",
+            Self::ProviderCircuitOpen => "PROVIDER_CIRCUIT_OPEN",
+            Self::ProviderBusy => "PROVIDER_BUSY",
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
             Self::DatasetBusy => "DATASET_BUSY",
             Self::DatasetIo => "DATASET_IO",
             Self::StepFailed => "STEP_FAILED",
+            Self::WorkerStopping => "WORKER_STOPPING",
         }
     }
 
@@ -107,10 +119,20 @@ impl FailureType {
             self,
             Self::ProviderUnavailable
                 | Self::ProviderProtocol
+                | Self::ProviderCircuitOpen
+                | Self::ProviderBusy
                 | Self::StoreUnavailable
                 | Self::DatasetBusy
                 | Self::DatasetIo
+                | Self::WorkerStopping
         )
+    }
+
+    /// Whether an attempt with this failure did not fail but was put off to a better moment. The fault behind it, if
+    /// there is one, is reported where it is seen.
+    #[must_use]
+    pub const fn is_put_off(self) -> bool {
+        matches!(self, Self::ProviderCircuitOpen | Self::ProviderBusy | Self::WorkerStopping)
     }
 }
 

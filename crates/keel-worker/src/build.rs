@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use keel_activities::dataset::DatasetActivities;
 use keel_activities::order::OrderActivities;
-use keel_activities::provider::{CourierClient, PaymentClient};
 use keel_activities::store::{self, Store};
 use keel_workflows::options::WorkflowOptions;
 use temporalio_client::Client;
-use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder};
+use temporalio_sdk::runtime::worker_tuner::ResourceBasedController;
 use temporalio_sdk::{Runtime, Worker};
 use tokio_util::sync::CancellationToken;
 
+use crate::intercept::{ActivityWatch, WorkflowWatch};
+use crate::load::Load;
+use crate::providers::Providers;
+use crate::settings::tuning::{Tuning, controller};
 use crate::{WorkerError, WorkerSettings};
-
-/// Workflow code is quick and local activities are short writes; this many at once never waits.
-const LOCAL_ACTIVITY_SLOTS: usize = 100;
 
 pub(crate) async fn store(settings: &WorkerSettings) -> Result<Arc<dyn Store>, WorkerError> {
     store::connect(&settings.store).await.map_err(WorkerError::Store)
@@ -30,42 +30,87 @@ pub(crate) fn data_dir(settings: &WorkerSettings) -> Result<(), WorkerError> {
     Ok(())
 }
 
-/// The worker, ready to poll. `stopping` is tripped when the process is asked to end.
-pub(crate) fn worker(
-    settings: &WorkerSettings,
-    runtime: &Runtime,
-    client: Client,
+/// What all SDK workers of the process share, whatever generation they are of.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    settings: Arc<WorkerSettings>,
+    workflows: Arc<WorkflowOptions>,
     store: Arc<dyn Store>,
-    stopping: CancellationToken,
-) -> Result<Worker, WorkerError> {
-    let options = &settings.worker;
-    let mut worker = temporalio_sdk::WorkerOptions::new(&options.task_queue)
-        .register_activities(orders(settings, store)?)
-        .register_activities(DatasetActivities::new(settings.dataset.clone(), stopping))
-        .tuner(tuner(options))
-        .max_cached_workflows(options.max_cached_workflows)
-        .max_heartbeat_throttle_interval(options.heartbeat_interval)
-        .default_heartbeat_throttle_interval(options.heartbeat_interval)
-        .graceful_shutdown_period(options.graceful_shutdown)
-        .build();
-    let workflows = WorkflowOptions { order: settings.order.clone(), task: settings.task.clone() };
-    keel_workflows::register(&mut worker, &Arc::new(workflows)).map_err(create)?;
-    Worker::new(runtime, client, worker).map_err(create)
+    providers: Providers,
+    controller: Option<ResourceBasedController>,
+    ends: Ends,
 }
 
-fn orders(settings: &WorkerSettings, store: Arc<dyn Store>) -> Result<OrderActivities, WorkerError> {
-    let payments = PaymentClient::new(&settings.payments).map_err(WorkerError::Provider)?;
-    let courier = CourierClient::new(&settings.courier).map_err(WorkerError::Provider)?;
-    Ok(OrderActivities::new(store, payments, courier, settings.approval.rule()))
+/// How activities learn that the process ends.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ends {
+    /// A stop signal came: whoever can hand over does it now.
+    pub(crate) stopping: CancellationToken,
+    /// The time to finish is over: whatever still runs is ended.
+    pub(crate) ending: CancellationToken,
 }
 
-fn tuner(options: &crate::WorkerOptions) -> TunerHolder {
-    TunerHolder::builder()
-        .workflow_task_slot_supplier(FixedSizeSlotSupplier::new(options.max_concurrent_workflows))
-        .activity_task_slot_supplier(FixedSizeSlotSupplier::new(options.max_concurrent_activities))
-        .local_activity_task_slot_supplier(FixedSizeSlotSupplier::new(LOCAL_ACTIVITY_SLOTS))
-        .nexus_task_slot_supplier(FixedSizeSlotSupplier::new(1))
-        .build()
+impl Parts {
+    pub(crate) fn new(
+        settings: &WorkerSettings,
+        store: Arc<dyn Store>,
+        ends: Ends,
+    ) -> Result<Self, WorkerError> {
+        let workflows = WorkflowOptions { order: settings.order.clone(), task: settings.task.clone() };
+        Ok(Self {
+            settings: Arc::new(settings.clone()),
+            workflows: Arc::new(workflows),
+            store,
+            providers: Providers::new(settings)?,
+            controller: controller(&settings.worker),
+            ends,
+        })
+    }
+
+    pub(crate) const fn providers(&self) -> &Providers {
+        &self.providers
+    }
+
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
+    /// One SDK worker, ready to poll over its own connection.
+    pub(crate) fn worker(
+        &self,
+        runtime: &Runtime,
+        client: Client,
+        load: &Arc<Load>,
+    ) -> Result<Worker, WorkerError> {
+        let settings = &self.settings;
+        let options = &settings.worker;
+        let tuning = Tuning::new(options, self.controller.as_ref());
+        let Providers { payments, courier } = self.providers.clone();
+        let orders = OrderActivities::new(self.store(), payments, courier, settings.approval.rule());
+        let datasets = DatasetActivities::new(settings.dataset.clone(), self.ends.stopping.clone());
+        let mut worker = temporalio_sdk::WorkerOptions::new(&options.task_queue)
+            .register_activities(orders)
+            .register_activities(datasets)
+            .activity_inbound_interceptor(keel_activities::count::Failures)
+            .tuner(tuning.tuner)
+            .max_cached_workflows(tuning.max_cached_workflows)
+            .maybe_max_worker_activities_per_second(tuning.activities_per_second)
+            .maybe_max_task_queue_activities_per_second(tuning.queue_activities_per_second)
+            .sticky_queue_schedule_to_start_timeout(options.sticky_timeout)
+            .max_heartbeat_throttle_interval(options.heartbeat_interval)
+            .default_heartbeat_throttle_interval(options.heartbeat_interval)
+            // No graceful_shutdown_period: the SDK would cancel activities of a generation that is only replaced.
+            .build();
+        worker.workflow_task_poller_behavior = tuning.workflow_pollers;
+        worker.activity_task_poller_behavior = tuning.activity_pollers;
+        worker.activity_inbound_interceptor(ActivityWatch {
+            load: Arc::clone(load),
+            ending: self.ends.ending.clone(),
+        });
+        worker.worker_interceptor(WorkflowWatch { load: Arc::clone(load) });
+        keel_workflows::register(&mut worker, &self.workflows).map_err(create)?;
+        Worker::new(runtime, client, worker).map_err(create)
+    }
 }
 
 fn create<E: Into<Box<dyn std::error::Error + Send + Sync>>>(error: E) -> WorkerError {

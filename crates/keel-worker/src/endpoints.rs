@@ -3,8 +3,9 @@
 
 use std::process::ExitCode;
 
-use keel_telemetry::http::{About, Endpoints, Probe, probe};
-use keel_telemetry::{HttpServer, Metrics};
+use keel_activities::count;
+use keel_telemetry::http::{About, Endpoints, Probe, log_level, probe};
+use keel_telemetry::{HttpServer, Metrics, Telemetry};
 use keel_types::names::{metric, workflow};
 use keel_worker::{Observed, WorkerSettings};
 
@@ -15,6 +16,7 @@ use crate::series::SERIES;
 pub(crate) fn serve(
     settings: &WorkerSettings,
     observed: &mut Observed,
+    telemetry: &Telemetry,
 ) -> anyhow::Result<Option<HttpServer>> {
     if settings.http.is_off() {
         return Ok(None);
@@ -24,12 +26,21 @@ pub(crate) fn serve(
         build_id: settings.worker.build_id.clone(),
         role: "worker",
     };
-    let metrics = Metrics::install(&SERIES, &workflow::ALL)?;
-    metrics.record_build(metric::BUILD_INFO, &about);
-    metrics.watch_runtime();
-    observed.instruments.meter = Some(metrics.sdk_meter());
-    let endpoints =
-        Endpoints { health: observed.health.clone(), about, metrics: Some(metrics), ..Endpoints::default() };
+    let collected = Metrics::install(&SERIES, &workflow::ALL)?;
+    collected.record_build(metric::BUILD_INFO, &about);
+    collected.watch_runtime();
+    collected.observe(count::observe);
+    count::begin();
+    for reason in ["recycle", "failed", "server_lost"] {
+        metrics::counter!(metric::WORKER_REBUILDS_TOTAL, "reason" => reason).increment(0);
+    }
+    observed.instruments.meter = Some(collected.sdk_meter());
+    let endpoints = Endpoints {
+        health: observed.health.clone(),
+        about,
+        metrics: Some(collected),
+        more: log_level(telemetry.log_level()),
+    };
     Ok(HttpServer::start(&settings.http, endpoints)?)
 }
 

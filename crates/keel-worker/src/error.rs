@@ -40,9 +40,54 @@ pub enum WorkerError {
         source: std::io::Error,
     },
     /// Polling ended for good.
-    #[error("polling ended; check the credentials and the namespace, then start the worker again")]
+    #[error("polling ended")]
     Run(#[source] temporalio_sdk::WorkerRunError),
+    /// A thread that runs workflows is gone.
+    #[error("a workflow thread panicked; its message is in the log, see what it was about to run")]
+    Panicked,
+    /// Temporal or the store were not there in the time they had.
+    #[error("not connected within {within:?} (worker.connect_within): {problems}")]
+    NotWithin {
+        /// The setting's value.
+        within: Duration,
+        /// What was missing.
+        problems: String,
+    },
     /// Something did not stop in time.
     #[error("activities still ran {0:?} after the stop signal; Temporal retries them elsewhere")]
     ShutdownDeadline(Duration),
+}
+
+impl WorkerError {
+    /// Whether time, or somebody elsewhere, can heal it. What only a change of this process's settings heals ends it.
+    pub(crate) const fn may_heal(&self) -> bool {
+        use keel_activities::store::ConnectError as Store;
+        match self {
+            Self::Connect(error) => !matches!(error, keel_temporal::ConnectError::Settings { .. }),
+            Self::Store(error) => !matches!(error, Store::Url(_) | Store::Folder { .. }),
+            Self::SearchAttributes(_) | Self::Run(_) | Self::Panicked => true,
+            Self::Provider(_)
+            | Self::DataDir { .. }
+            | Self::Create(_)
+            | Self::ReadyFile { .. }
+            | Self::NotWithin { .. }
+            | Self::ShutdownDeadline(_) => false,
+        }
+    }
+
+    /// The message with its causes, in one line.
+    pub(crate) fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let words = error.to_string();
+            // Some libraries repeat the cause in their own message.
+            if !text.ends_with(&words) {
+                text.push_str(": ");
+                text.push_str(&words);
+            }
+            cause = error.source();
+        }
+        text
+    }
 }

@@ -3,16 +3,27 @@
 //! [`run`] is the whole life of a worker after its settings are read; the binary around it only parses arguments and turns
 //! signals into the shutdown future. Everything the worker is made of is composed here and nowhere else.
 
+mod backoff;
 mod build;
+mod drain;
 mod error;
+mod generation;
+mod intercept;
+mod load;
+mod lookout;
 mod observed;
+mod providers;
+mod reach;
 mod run;
 mod settings;
+mod sight;
+mod status;
+mod supervisor;
 
 pub use error::WorkerError;
 pub use observed::Observed;
 pub use run::run;
-pub use settings::{ApprovalOptions, WorkerOptions, WorkerSettings};
+pub use settings::{ApprovalOptions, Pollers, ReconnectOptions, Tuner, WorkerOptions, WorkerSettings};
 
 /// The store alone, for commands that seed or export it.
 ///

@@ -1,17 +1,19 @@
 //! The worker's settings, composed from the sections of the crates that read them.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use keel_activities::dataset::DatasetOptions;
 use keel_activities::provider::ProviderOptions;
 use keel_activities::store::StoreOptions;
 use keel_config::{Settings, TemporalSection};
-use keel_telemetry::{HttpOptions, LogOptions};
+use keel_telemetry::{HttpOptions, LogOptions, TraceOptions};
 use keel_types::decision::ApprovalRule;
-use keel_types::names::DEFAULT_TASK_QUEUE;
 use keel_workflows::options::{OrderOptions, TaskOptions};
 use serde::{Deserialize, Serialize};
+
+pub(crate) mod tuning;
+mod worker;
+
+pub use tuning::{Pollers, Tuner};
+pub use worker::{ReconnectOptions, WorkerOptions};
 
 /// Everything a worker can be told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,6 +41,8 @@ pub struct WorkerSettings {
     pub dataset: DatasetOptions,
     /// What is logged.
     pub log: LogOptions,
+    /// Whether and where traces go.
+    pub traces: TraceOptions,
     /// Where health and metrics are offered.
     pub http: HttpOptions,
 }
@@ -56,6 +60,7 @@ impl Default for WorkerSettings {
             courier: ProviderOptions::courier(),
             dataset: DatasetOptions::default(),
             log: LogOptions::default(),
+            traces: TraceOptions::default(),
             http: HttpOptions::default(),
         }
     }
@@ -73,6 +78,7 @@ impl Settings for WorkerSettings {
             self.courier.problems("courier"),
             self.dataset.problems(),
             self.log.problems(),
+            self.traces.problems(),
             self.http.problems(),
             self.between_sections(),
         ]
@@ -93,11 +99,19 @@ impl WorkerSettings {
             ));
         }
         for (section, provider) in [("payments", &self.payments), ("courier", &self.courier)] {
-            if self.order.step_timeout <= provider.timeout {
+            let longest = provider.longest_call();
+            if self.order.step_timeout <= longest {
                 problems.push(format!(
-                    "order.step_timeout: {:?} is not longer than {section}.timeout ({:?}); a slow answer would be cut \
-                     off without its reason, make it longer",
-                    self.order.step_timeout, provider.timeout
+                    "order.step_timeout: {:?} is not longer than {section}.timeout and twice {section}.queue_timeout \
+                     together ({longest:?}); a slow answer would be cut off without its reason, make it longer",
+                    self.order.step_timeout
+                ));
+            }
+            if self.worker.graceful_shutdown < provider.timeout {
+                problems.push(format!(
+                    "worker.graceful_shutdown: {:?} is shorter than {section}.timeout ({:?}); a call that is under way at \
+                     a stop could not end, make it longer",
+                    self.worker.graceful_shutdown, provider.timeout
                 ));
             }
         }
@@ -107,82 +121,6 @@ impl WorkerSettings {
 
 /// A heartbeat may come late; only several missing ones mean that an attempt is dead.
 const HEARTBEATS_PER_TIMEOUT: u32 = 3;
-
-/// Section `[worker]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct WorkerOptions {
-    /// The task queue to poll. Short name `TASK_QUEUE`. Default `production-queue`.
-    pub task_queue: String,
-    /// Names this build in logs, metrics, traces and to Temporal. Default: the version of the program.
-    pub build_id: String,
-    /// Activities at once, 1 or more. Short name `MAX_CONCURRENT_ACTIVITIES`. Default 100.
-    pub max_concurrent_activities: usize,
-    /// Workflow tasks at once, 2 or more. Short name `MAX_CONCURRENT_WORKFLOWS`. Default 100.
-    pub max_concurrent_workflows: usize,
-    /// Workflow runs kept in memory. Raise it when many runs wait at once and memory allows. Default 1000.
-    pub max_cached_workflows: usize,
-    /// At most this long between two heartbeats that reach the server. Default 1 s.
-    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
-    pub heartbeat_interval: Duration,
-    /// After a stop signal, how long running activities may finish before they are cancelled. Default 10 s.
-    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
-    pub graceful_shutdown: Duration,
-    /// After a stop signal, when the process ends whatever still runs. Default 25 s; keep it below the orchestrator's.
-    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
-    pub shutdown_deadline: Duration,
-    /// How long to wait for Temporal at start. Default 60 s.
-    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
-    pub connect_within: Duration,
-    /// A file to write once the worker polls; for scripts that wait for it.
-    pub ready_file: Option<PathBuf>,
-}
-
-impl Default for WorkerOptions {
-    fn default() -> Self {
-        Self {
-            task_queue: DEFAULT_TASK_QUEUE.to_owned(),
-            build_id: env!("CARGO_PKG_VERSION").to_owned(),
-            max_concurrent_activities: 100,
-            max_concurrent_workflows: 100,
-            max_cached_workflows: 1000,
-            heartbeat_interval: Duration::from_secs(1),
-            graceful_shutdown: Duration::from_secs(10),
-            shutdown_deadline: Duration::from_secs(25),
-            connect_within: Duration::from_secs(60),
-            ready_file: None,
-        }
-    }
-}
-
-impl WorkerOptions {
-    fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        if self.task_queue.trim().is_empty() {
-            problems
-                .push(format!("worker.task_queue: is empty; name the queue, such as {DEFAULT_TASK_QUEUE}"));
-        }
-        if self.max_concurrent_activities == 0 {
-            problems.push("worker.max_concurrent_activities: must be 1 or more".to_owned());
-        }
-        if self.max_concurrent_workflows < 2 {
-            problems.push(
-                "worker.max_concurrent_workflows: must be 2 or more, the SDK needs both queues".to_owned(),
-            );
-        }
-        if self.heartbeat_interval.is_zero() {
-            problems.push("worker.heartbeat_interval: must be longer than zero, such as 1s".to_owned());
-        }
-        if self.shutdown_deadline <= self.graceful_shutdown {
-            problems.push(
-                "worker.shutdown_deadline: not longer than worker.graceful_shutdown; add at least 5s, so that \
-                 cancelled activities can report"
-                    .to_owned(),
-            );
-        }
-        problems
-    }
-}
 
 /// Section `[approval]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -258,7 +196,7 @@ mod tests {
             worker: WorkerOptions {
                 graceful_shutdown: Duration::from_secs(30),
                 heartbeat_interval: Duration::from_secs(60),
-                max_concurrent_workflows: 1,
+                max_concurrent_workflows: Some(1),
                 ..WorkerOptions::default()
             },
             ..WorkerSettings::default()
@@ -266,6 +204,6 @@ mod tests {
         let problems = settings.problems();
         assert_eq!(problems.len(), 3, "{problems:?}");
         assert!(problems[2].starts_with("task.heartbeat_timeout: 30s holds fewer than 3"), "{problems:?}");
-        assert!(problems[1].starts_with("worker.shutdown_deadline: not longer than"), "{problems:?}");
+        assert!(problems[1].starts_with("worker.shutdown_deadline: 25s leaves less than"), "{problems:?}");
     }
 }

@@ -3,6 +3,7 @@
 //! This library is the harness; the scenarios are in `tests/it`. It knows the command line, HTTP and files, and no crate of
 //! the workspace. `cargo xtask test` builds the binaries, starts the server and passes both in the environment.
 
+mod collector;
 mod process;
 mod prometheus;
 mod rules;
@@ -10,6 +11,7 @@ mod server;
 mod wait;
 mod world;
 
+pub use collector::{Collector, Span};
 pub use process::Output;
 pub use prometheus::Prometheus;
 pub use server::{Server, free_port};

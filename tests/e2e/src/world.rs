@@ -134,6 +134,22 @@ impl World {
         (answer.status().as_u16(), answer.body_mut().read_to_string().expect("text"))
     }
 
+    /// Sends `text` to a page of the running worker: status and answer.
+    ///
+    /// # Panics
+    /// When nobody answers.
+    #[must_use]
+    pub fn put(&self, path: &str, text: &str) -> (u16, String) {
+        let mut answer = ureq::put(format!("http://{}{path}", self.http_address()))
+            .config()
+            .timeout_global(Some(DEADLINE))
+            .http_status_as_error(false)
+            .build()
+            .send(text)
+            .expect("the endpoints answer");
+        (answer.status().as_u16(), answer.body_mut().read_to_string().expect("text"))
+    }
+
     /// Ends the worker with SIGKILL: no warning, no draining.
     pub fn kill_worker(&mut self) {
         if let Some(mut worker) = self.worker.take() {
@@ -185,6 +201,15 @@ impl World {
         let mut command = Command::new(self.bins.join("keel"));
         self.common(&mut command);
         command.args(arguments);
+        run(command, self.dir.path())
+    }
+
+    /// The same, with more in its environment.
+    #[must_use]
+    pub fn keel_with(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Output {
+        let mut command = Command::new(self.bins.join("keel"));
+        self.common(&mut command);
+        command.envs(environment.iter().copied()).args(arguments);
         run(command, self.dir.path())
     }
 
@@ -246,6 +271,36 @@ impl World {
             .expect("the summary is JSON");
         let order = &summary["orders"][order_id];
         ["captured", "refunded", "booked", "cancelled"].map(|key| order[key].as_u64().unwrap_or_default())
+    }
+
+    /// What the providers were asked for an order, oldest first.
+    #[must_use]
+    pub fn journal(&self, order_id: &str) -> Vec<Value> {
+        let text = ureq::get(format!("{}/journal?order={order_id}", self.sandbox_url))
+            .config()
+            .timeout_global(Some(DEADLINE))
+            .build()
+            .call()
+            .expect("the journal answers")
+            .body_mut()
+            .read_to_string()
+            .expect("the journal is text");
+        text.lines().map(|line| serde_json::from_str(line).expect("NDJSON")).collect()
+    }
+
+    /// Where the sandbox listens, such as `http://127.0.0.1:40123`.
+    #[must_use]
+    pub fn sandbox_url(&self) -> &str {
+        &self.sandbox_url
+    }
+
+    /// What the running worker wrote to its log so far, and the workers before it.
+    ///
+    /// # Panics
+    /// When there is no worker.
+    #[must_use]
+    pub fn worker_log(&self) -> String {
+        self.worker.as_ref().expect("a running worker").log()
     }
 
     /// Makes a provider misbehave, or behave again.

@@ -94,7 +94,16 @@ pub fn wait_for_end(stack: &mut Stack, expected: usize, deadline: Instant) -> an
     let mut said = Instant::now();
     loop {
         stack.must_run()?;
-        let workflows = workflows(&stack.server.json(&["workflow", "list", "--limit", "2000"])?)?;
+        let workflows = match stack.server.json(&["workflow", "list", "--limit", "2000"]) {
+            Ok(listing) => workflows(&listing)?,
+            // A server that works off a backlog answers lists late.
+            Err(error) if Instant::now() < deadline => {
+                eprintln!("  asking again: {error:#}");
+                wait::pause(Duration::from_secs(2))?;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let open: Vec<_> =
             workflows.iter().filter(|(_, status)| *status == "RUNNING").map(|(id, _)| id).collect();
         if open.is_empty() && workflows.len() >= expected {

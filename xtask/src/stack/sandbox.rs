@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde::Deserialize;
 
 use super::service::{Logs, Service};
-use super::{clean_environment, ports};
+use super::{clean_environment, http, ports};
 use crate::binaries::Binaries;
 use crate::exec;
 
@@ -124,11 +124,7 @@ impl Sandbox {
     /// # Errors
     /// When the sandbox does not answer with its journal.
     pub fn journal(&self, order: &str) -> anyhow::Result<Vec<Entry>> {
-        let text = self.get(&format!("/journal?order={order}"))?;
-        text.lines()
-            .filter(|line| !line.trim().is_empty())
-            .map(|line| serde_json::from_str(line).with_context(|| format!("journal of the sandbox: {line}")))
-            .collect()
+        self.entries(&format!("/journal?order={order}"))
     }
 
     /// The effects on every order.
@@ -141,16 +137,31 @@ impl Sandbox {
         Ok(summary.orders)
     }
 
+    /// Makes a provider, `payments` or `courier`, behave as `fault` says; see `docs/sandbox.md`.
+    ///
+    /// # Errors
+    /// When the sandbox does not take it.
+    pub fn fault(&self, provider: &str, fault: &serde_json::Value) -> anyhow::Result<()> {
+        http::put(&format!("{}/faults/{provider}", self.url()), fault)
+    }
+
+    /// How many requests a provider, `payments` or `courier`, has seen, refused and failed ones included.
+    ///
+    /// # Errors
+    /// When the sandbox does not answer with its journal.
+    pub fn requests(&self, provider: &str) -> anyhow::Result<usize> {
+        Ok(self.entries("/journal")?.iter().filter(|entry| entry.provider == provider).count())
+    }
+
+    fn entries(&self, path: &str) -> anyhow::Result<Vec<Entry>> {
+        let text = self.get(path)?;
+        text.lines()
+            .filter(|line| !line.trim().is_empty())
+            .map(|line| serde_json::from_str(line).with_context(|| format!("journal of the sandbox: {line}")))
+            .collect()
+    }
+
     fn get(&self, path: &str) -> anyhow::Result<String> {
-        let url = format!("{}{path}", self.url());
-        let agent = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).build();
-        let mut answer =
-            ureq::Agent::new_with_config(agent).get(&url).call().with_context(|| format!("GET {url}"))?;
-        answer
-            .body_mut()
-            .with_config()
-            .limit(512 << 20)
-            .read_to_string()
-            .with_context(|| format!("GET {url}"))
+        http::get(&format!("{}{path}", self.url()))
     }
 }

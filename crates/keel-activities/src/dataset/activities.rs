@@ -15,6 +15,7 @@ use super::checkpoint::{Checkpoint, Heartbeat};
 use super::engine::{self, Control, Stop};
 use super::error::DatasetError;
 use super::options::DatasetOptions;
+use super::running::Running;
 use super::steps;
 use crate::failure;
 
@@ -44,6 +45,7 @@ impl DatasetActivities {
             + Send
             + 'static,
     {
+        let running = Running::begin();
         let (beats, mut heard) = watch::channel(None);
         let abandoned = CancellationToken::new();
         // If this future is dropped, the blocking thread has to notice.
@@ -55,12 +57,12 @@ impl DatasetActivities {
         let result = loop {
             tokio::select! {
                 biased;
-                Ok(()) = heard.changed() => record(ctx, &mut heard).await,
+                Ok(()) = heard.changed() => record(ctx, &mut heard, &running).await,
                 result = &mut job => break result,
             }
         };
         if heard.has_changed().unwrap_or(false) {
-            record(ctx, &mut heard).await;
+            record(ctx, &mut heard, &running).await;
         }
         match result {
             Ok(result) => result.map_err(to_activity_error),
@@ -130,8 +132,9 @@ impl Control for ActivityControl {
     }
 }
 
-async fn record(ctx: &ActivityContext, heard: &mut watch::Receiver<Option<Heartbeat>>) {
+async fn record(ctx: &ActivityContext, heard: &mut watch::Receiver<Option<Heartbeat>>, running: &Running) {
     let Some(heartbeat) = heard.borrow_and_update().clone() else { return };
+    running.beat();
     if let Err(error) = ctx.record_heartbeat(heartbeat).await {
         tracing::warn!(error = %error, "a heartbeat could not be encoded; a retry will start from an older one");
     }
@@ -151,6 +154,7 @@ fn last_checkpoint(ctx: &ActivityContext) -> Option<Checkpoint> {
 fn to_activity_error(error: DatasetError) -> ActivityError {
     match error {
         DatasetError::Cancelled { .. } => ActivityError::cancelled(),
+        DatasetError::Stopping { .. } => failure::worker_stopping(error.with_causes()),
         error => failure::application(error.kind(), error.with_causes()),
     }
 }

@@ -17,6 +17,7 @@ use super::pace::Pace;
 use super::rejects;
 use super::segment::SegmentError;
 use super::source::Source;
+use crate::count;
 
 /// Longest time between two looks at the caller's wishes.
 const BATCH_TIME: Duration = Duration::from_millis(500);
@@ -192,11 +193,13 @@ impl Run<'_> {
         self.checkpoint(&mut keeper, committer, sums)?;
         let (mut last, mut cost) = (Instant::now(), Duration::ZERO);
         while committer.position.bytes < self.source.len() {
-            let start = committer.position.bytes;
+            let before = committer.position;
+            let start = before.bytes;
             let end = self.source.len().min(start.saturating_add(pace.batch_bytes()));
             let stop = || self.control.stop().is_some();
             Batch::run(self.source.rows(), start..end, BATCH_TIME, &stop, committer, sums)
                 .map_err(|error| self.failed(error, kept))?;
+            tell(&before, &committer.position);
             self.source.check_unchanged(self.layout)?;
             // Behind the last row the results come next; they are as good as a checkpoint.
             if committer.position.bytes < self.source.len() && self.rhythm.is_due(last, cost) {
@@ -262,6 +265,15 @@ impl Run<'_> {
         let (id, limit) = (self.source.id.clone(), self.options.max_distinct_keys);
         DatasetError::TooManyKeys { id, limit, dimension }
     }
+}
+
+/// Tells the metrics what one batch read.
+fn tell(before: &Position, after: &Position) {
+    count::read(
+        after.rows_accepted - before.rows_accepted,
+        after.rows_rejected - before.rows_rejected,
+        after.bytes - before.bytes,
+    );
 }
 
 /// Cuts the rejects file back to the checkpoint, or starts it.

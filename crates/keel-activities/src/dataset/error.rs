@@ -147,7 +147,8 @@ impl DatasetError {
             | Self::NoGoodRow { .. }
             | Self::TooManyKeys { .. }
             | Self::BadResult { .. } => FailureType::DatasetInvalid,
-            Self::Busy { .. } | Self::Cancelled { .. } | Self::Stopping { .. } => FailureType::DatasetBusy,
+            Self::Busy { .. } | Self::Cancelled { .. } => FailureType::DatasetBusy,
+            Self::Stopping { .. } => FailureType::WorkerStopping,
             Self::Changed { .. } | Self::Io { .. } => FailureType::DatasetIo,
         }
     }

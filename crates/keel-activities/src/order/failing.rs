@@ -21,15 +21,15 @@ pub(super) fn of_store(error: &StoreError) -> ActivityError {
 
 /// The failure of an activity that asked a provider to do `step` or to undo it.
 pub(super) fn of_provider(step: SagaStep, error: &ProviderError) -> ActivityError {
-    let message = chain(error);
-    match error {
-        ProviderError::Refused { .. } => application(refusal_of(step), message),
-        ProviderError::Unavailable { retry_after: Some(delay), .. } => {
-            application_after(FailureType::ProviderUnavailable, message, *delay)
-        }
-        ProviderError::Unavailable { retry_after: None, .. } => {
-            application(FailureType::ProviderUnavailable, message)
-        }
-        ProviderError::Protocol { .. } => application(FailureType::ProviderProtocol, message),
+    let kind = match error {
+        ProviderError::Refused { .. } => refusal_of(step),
+        ProviderError::Unavailable { .. } => FailureType::ProviderUnavailable,
+        ProviderError::Protocol { .. } => FailureType::ProviderProtocol,
+        ProviderError::CircuitOpen { .. } => FailureType::ProviderCircuitOpen,
+        ProviderError::Busy { .. } => FailureType::ProviderBusy,
+    };
+    match error.retry_after() {
+        Some(delay) => application_after(kind, chain(error), delay),
+        None => application(kind, chain(error)),
     }
 }

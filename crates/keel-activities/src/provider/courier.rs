@@ -1,10 +1,11 @@
 //! The courier.
 
+use keel_types::names::activity;
 use keel_types::order::Order;
 use serde::{Deserialize, Serialize};
 
 use super::http::{Ask, HttpProvider};
-use super::{BuildError, ProviderError, ProviderOptions};
+use super::{BuildError, ProviderError, ProviderHealth, ProviderOptions};
 
 /// Books and cancels shipments.
 #[derive(Clone, Debug)]
@@ -67,7 +68,13 @@ impl CourierClient {
     /// # Errors
     /// [`BuildError`] when the settings are wrong.
     pub fn new(options: &ProviderOptions) -> Result<Self, BuildError> {
-        HttpProvider::new("courier", options).map(Self)
+        HttpProvider::new("courier", &[activity::BOOK_SHIPMENT, activity::CANCEL_SHIPMENT], options).map(Self)
+    }
+
+    /// How the provider does, as seen by this client and its clones.
+    #[must_use]
+    pub fn health(&self) -> ProviderHealth {
+        self.0.health()
     }
 
     /// Books the shipment of `order` once, under the key `<order>:bookShipment`, and returns the shipment's
@@ -79,7 +86,7 @@ impl CourierClient {
         let lines = order.lines.iter().map(|line| Line { sku: &line.sku, quantity: line.quantity }).collect();
         let ask = Ask {
             path: "shipments",
-            operation: "bookShipment",
+            operation: activity::BOOK_SHIPMENT,
             order_id: &order.order_id,
             key: &shipment_key(&order.order_id),
             body: &Shipment { order_id: &order.order_id, customer_id: &order.customer_id, lines },
@@ -95,7 +102,7 @@ impl CourierClient {
     pub async fn cancel(&self, order_id: &str) -> Result<String, ProviderError> {
         let ask = Ask {
             path: "cancellations",
-            operation: "cancelShipment",
+            operation: activity::CANCEL_SHIPMENT,
             order_id,
             key: &format!("{order_id}:cancelShipment"),
             body: &Cancellation { shipment_key: &shipment_key(order_id), order_id },

@@ -1,5 +1,6 @@
 //! One way to ask a provider: a bounded POST with an idempotency key, and what its answer means.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use keel_types::order::excerpt;
@@ -9,7 +10,10 @@ use reqwest::{Client, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use super::{BuildError, ProviderError, ProviderOptions, without_credentials};
+use super::guard::{Guard, Rejection};
+use super::health::ProviderHealth;
+use super::meters::Outcome;
+use super::{BuildError, ProviderError, ProviderOptions, trace, without_credentials};
 
 /// Longest answer that is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -26,6 +30,8 @@ pub(super) struct HttpProvider {
     name: &'static str,
     base: Url,
     client: Client,
+    /// Shared by all clones.
+    guard: Arc<Guard>,
 }
 
 /// What is asked.
@@ -50,7 +56,12 @@ struct Problem {
 }
 
 impl HttpProvider {
-    pub(super) fn new(name: &'static str, options: &ProviderOptions) -> Result<Self, BuildError> {
+    /// A provider that can be asked for `operations`.
+    pub(super) fn new(
+        name: &'static str,
+        operations: &[&'static str],
+        options: &ProviderOptions,
+    ) -> Result<Self, BuildError> {
         let problems = options.problems(name);
         let base = match options.url.parse() {
             Ok(url) if problems.is_empty() => url,
@@ -68,18 +79,39 @@ impl HttpProvider {
             client = client.no_proxy();
         }
         let client = client.build().map_err(|source| BuildError::Http { provider: name, source })?;
-        Ok(Self { name, base, client })
+        let guard = Arc::new(Guard::new(name, operations, options));
+        Ok(Self { name, base, client, guard })
     }
 
-    /// Asks the provider. Every call of every operation passes here: the place for a circuit breaker.
+    /// How the provider does.
+    pub(super) fn health(&self) -> ProviderHealth {
+        ProviderHealth(Arc::clone(&self.guard))
+    }
+
+    /// Asks the provider, if its guard lets the call pass, and tells the guard how it went.
     pub(super) async fn ask<B: Serialize + Sync, A: for<'de> Deserialize<'de>>(
         &self,
         ask: Ask<'_, B>,
     ) -> Result<A, ProviderError> {
+        let rejected = |rejection: Rejection| rejection.into_error(self.name, ask.operation);
+        let entry = self.guard.enter().await.map_err(rejected)?;
+        let answer = self.exchange(&ask).await;
+        entry.finish(ask.operation, Outcome::of(&answer));
+        // A fault that opened the circuit would only be turned away before it lets trials through.
+        answer.map_err(|error| error.not_before(self.guard.retry_after()))
+    }
+
+    /// The request and what its answer means.
+    async fn exchange<B: Serialize + Sync, A: for<'de> Deserialize<'de>>(
+        &self,
+        ask: &Ask<'_, B>,
+    ) -> Result<A, ProviderError> {
         let url = self.url(ask.path);
         let at = Place { provider: self.name, operation: ask.operation, url: without_credentials(&url) };
         let request = self.client.post(url).header("Idempotency-Key", ask.key).json(ask.body);
-        let response = request.send().await.map_err(|error| at.unavailable_because(error))?;
+        let response = trace::send(request, self.name, ask.path, ask.operation)
+            .await
+            .map_err(|error| at.unavailable_because(error))?;
         let status = response.status();
         let retry_after = retry_after(&response);
         let json = is_json(&response);
@@ -156,7 +188,7 @@ impl Place {
 
     fn protocol(&self, what: String) -> ProviderError {
         let (provider, operation, url) = (self.provider, self.operation, self.url.clone());
-        ProviderError::Protocol { provider, operation, url, what }
+        ProviderError::Protocol { provider, operation, url, what, retry_after: None }
     }
 }
 

@@ -1,10 +1,11 @@
 //! The payment provider.
 
+use keel_types::names::activity;
 use keel_types::order::Order;
 use serde::{Deserialize, Serialize};
 
 use super::http::{Ask, HttpProvider};
-use super::{BuildError, ProviderError, ProviderOptions};
+use super::{BuildError, ProviderError, ProviderHealth, ProviderOptions};
 
 /// Charges and refunds orders.
 #[derive(Clone, Debug)]
@@ -62,7 +63,14 @@ impl PaymentClient {
     /// # Errors
     /// [`BuildError`] when the settings are wrong.
     pub fn new(options: &ProviderOptions) -> Result<Self, BuildError> {
-        HttpProvider::new("payments", options).map(Self)
+        HttpProvider::new("payments", &[activity::CHARGE_PAYMENT, activity::REFUND_PAYMENT], options)
+            .map(Self)
+    }
+
+    /// How the provider does, as seen by this client and its clones.
+    #[must_use]
+    pub fn health(&self) -> ProviderHealth {
+        self.0.health()
     }
 
     /// Takes the total of `order` once, under the key `<order>:chargePayment`, and returns the charge's id.
@@ -78,7 +86,7 @@ impl PaymentClient {
         };
         let ask = Ask {
             path: "charges",
-            operation: "chargePayment",
+            operation: activity::CHARGE_PAYMENT,
             order_id: &order.order_id,
             key: &charge_key(&order.order_id),
             body: &body,
@@ -94,7 +102,7 @@ impl PaymentClient {
     pub async fn refund(&self, order_id: &str) -> Result<String, ProviderError> {
         let ask = Ask {
             path: "refunds",
-            operation: "refundPayment",
+            operation: activity::REFUND_PAYMENT,
             order_id,
             key: &format!("{order_id}:refundPayment"),
             body: &Refund { charge_key: &charge_key(order_id), order_id },

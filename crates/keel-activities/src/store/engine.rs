@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use sqlx::{SqlSafeStr, SqlStr};
 
 use super::error::Refusal;
+use crate::count::Change;
 
 /// A value bound to a statement.
 #[derive(Clone, Debug)]
@@ -124,7 +125,9 @@ pub(super) trait Tx: Send {
     async fn fetch(&mut self, sql: SqlStr, args: &[Arg<'_>]) -> Result<Vec<Row>, sqlx::Error>;
     /// Whether rows must be locked with `FOR UPDATE`, because other writers run at the same time.
     fn locks_rows(&self) -> bool;
-    /// Makes everything durable.
+    /// What this transaction changes, to be told to the metrics once it is durable.
+    fn changes(&mut self) -> &mut Vec<Change>;
+    /// Makes everything durable, and then tells it.
     async fn commit(self: Box<Self>) -> Result<(), sqlx::Error>;
 }
 

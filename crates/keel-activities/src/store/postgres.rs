@@ -10,6 +10,7 @@ use sqlx::{Arguments, Column, Executor, Postgres, Row as _, SqlStr, Transaction,
 use super::engine::{Arg, Backend, Cell, Row, Tx};
 use super::error::ConnectError;
 use super::options::StoreOptions;
+use crate::count::Change;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -48,12 +49,12 @@ impl PostgresBackend {
 #[async_trait]
 impl Backend for PostgresBackend {
     async fn write(&self) -> Result<Box<dyn Tx>, sqlx::Error> {
-        Ok(Box::new(PostgresTx(self.pool.begin().await?)))
+        Ok(PostgresTx::boxed(self.pool.begin().await?))
     }
 
     async fn read(&self) -> Result<Box<dyn Tx>, sqlx::Error> {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        Ok(Box::new(PostgresTx(self.pool.begin_with(begin).await?)))
+        Ok(PostgresTx::boxed(self.pool.begin_with(begin).await?))
     }
 
     async fn close(&self) {
@@ -61,26 +62,42 @@ impl Backend for PostgresBackend {
     }
 }
 
-struct PostgresTx(Transaction<'static, Postgres>);
+struct PostgresTx {
+    inner: Transaction<'static, Postgres>,
+    changes: Vec<Change>,
+}
+
+impl PostgresTx {
+    fn boxed(inner: Transaction<'static, Postgres>) -> Box<dyn Tx> {
+        Box::new(Self { inner, changes: Vec::new() })
+    }
+}
 
 #[async_trait]
 impl Tx for PostgresTx {
     async fn run(&mut self, sql: SqlStr, args: &[Arg<'_>]) -> Result<u64, sqlx::Error> {
         let query = sqlx::query_with(sql, bind(args)?);
-        Ok(self.0.execute(query).await?.rows_affected())
+        Ok(self.inner.execute(query).await?.rows_affected())
     }
 
     async fn fetch(&mut self, sql: SqlStr, args: &[Arg<'_>]) -> Result<Vec<Row>, sqlx::Error> {
         let query = sqlx::query_with(sql, bind(args)?);
-        self.0.fetch_all(query).await?.iter().map(read).collect()
+        self.inner.fetch_all(query).await?.iter().map(read).collect()
     }
 
     fn locks_rows(&self) -> bool {
         true
     }
 
+    fn changes(&mut self) -> &mut Vec<Change> {
+        &mut self.changes
+    }
+
     async fn commit(self: Box<Self>) -> Result<(), sqlx::Error> {
-        self.0.commit().await
+        let Self { inner, changes } = *self;
+        inner.commit().await?;
+        changes.into_iter().for_each(Change::tell);
+        Ok(())
     }
 }
 

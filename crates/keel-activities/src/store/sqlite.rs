@@ -15,6 +15,7 @@ use sqlx::{Arguments, Column, Executor, Row as _, SqlStr, Sqlite, Transaction, T
 use super::engine::{Arg, Backend, Cell, Row, Tx};
 use super::error::ConnectError;
 use super::options::StoreOptions;
+use crate::count::Change;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -82,11 +83,11 @@ async fn migrate(pool: &SqlitePool) -> Result<(), sqlx::migrate::MigrateError> {
 impl Backend for SqliteBackend {
     async fn write(&self) -> Result<Box<dyn Tx>, sqlx::Error> {
         // IMMEDIATE, so that a transaction that has read never fails to become a writer.
-        Ok(Box::new(SqliteTx(self.writer.begin_with("BEGIN IMMEDIATE").await?)))
+        Ok(SqliteTx::boxed(self.writer.begin_with("BEGIN IMMEDIATE").await?))
     }
 
     async fn read(&self) -> Result<Box<dyn Tx>, sqlx::Error> {
-        Ok(Box::new(SqliteTx(self.readers.begin().await?)))
+        Ok(SqliteTx::boxed(self.readers.begin().await?))
     }
 
     async fn close(&self) {
@@ -95,26 +96,42 @@ impl Backend for SqliteBackend {
     }
 }
 
-struct SqliteTx(Transaction<'static, Sqlite>);
+struct SqliteTx {
+    inner: Transaction<'static, Sqlite>,
+    changes: Vec<Change>,
+}
+
+impl SqliteTx {
+    fn boxed(inner: Transaction<'static, Sqlite>) -> Box<dyn Tx> {
+        Box::new(Self { inner, changes: Vec::new() })
+    }
+}
 
 #[async_trait]
 impl Tx for SqliteTx {
     async fn run(&mut self, sql: SqlStr, args: &[Arg<'_>]) -> Result<u64, sqlx::Error> {
         let query = sqlx::query_with(sql, bind(args)?);
-        Ok(self.0.execute(query).await?.rows_affected())
+        Ok(self.inner.execute(query).await?.rows_affected())
     }
 
     async fn fetch(&mut self, sql: SqlStr, args: &[Arg<'_>]) -> Result<Vec<Row>, sqlx::Error> {
         let query = sqlx::query_with(sql, bind(args)?);
-        self.0.fetch_all(query).await?.iter().map(read).collect()
+        self.inner.fetch_all(query).await?.iter().map(read).collect()
     }
 
     fn locks_rows(&self) -> bool {
         false
     }
 
+    fn changes(&mut self) -> &mut Vec<Change> {
+        &mut self.changes
+    }
+
     async fn commit(self: Box<Self>) -> Result<(), sqlx::Error> {
-        self.0.commit().await
+        let Self { inner, changes } = *self;
+        inner.commit().await?;
+        changes.into_iter().for_each(Change::tell);
+        Ok(())
     }
 }
 

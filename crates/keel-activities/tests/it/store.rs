@@ -2,6 +2,7 @@
 
 use crate::support::{Db, on};
 
+mod counts;
 mod crowd;
 mod life;
 mod limits;
@@ -46,6 +47,8 @@ on_both![
     crowd::scarce_stock_is_never_oversold,
     crowd::orders_over_the_same_skus_do_not_block_each_other,
     crowd::doing_and_undoing_at_once_ends_undone_or_whole,
+    counts::a_repeated_change_is_told_once,
+    counts::what_is_rolled_back_or_undone_is_told_as_such,
     limits::wrong_orders_leave_nothing_behind,
     limits::an_unknown_order_is_named_by_every_operation,
     limits::the_database_itself_refuses_nonsense,

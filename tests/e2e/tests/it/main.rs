@@ -7,4 +7,7 @@ mod bad_input;
 mod crashes;
 mod datasets;
 mod interop;
+mod logs;
+mod metrics;
 mod orders;
+mod traces;

@@ -128,7 +128,7 @@ async fn a_stopping_worker_keeps_the_work_and_the_next_attempt_goes_on() {
         env.cancel();
     };
     let (result, ()) = bounded(async { tokio::join!(run(&env), stop) }).await;
-    assert_eq!(failure(result), ("DATASET_BUSY".to_owned(), true));
+    assert_eq!(failure(result), ("WORKER_STOPPING".to_owned(), true));
     assert!(data.has_work());
     let reached = beats.last().progress;
     assert!(reached.bytes_done > 0 && reached.bytes_done < reached.bytes_total);

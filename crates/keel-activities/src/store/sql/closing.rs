@@ -1,5 +1,8 @@
 //! The decision about an order, and its end.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use keel_types::activity::Outcome;
 use keel_types::decision::{Decision, Verdict};
 use keel_types::names::activity;
@@ -9,6 +12,7 @@ use serde_json::json;
 use super::audit::append;
 use super::head::{claim, lock, now};
 use super::step;
+use crate::count::Change;
 use crate::store::engine::{OpError, Tx, args};
 use crate::store::error::Refusal;
 use crate::store::record::{Owner, Recorded, StepState};
@@ -44,7 +48,23 @@ pub(super) async fn record_decision(
     let (by, reason) = (decision.by.as_deref(), decision.reason.as_deref());
     tx.execute(sql, args![order_id, verdict, by, reason, &decision.at, status.as_str(), &now()]).await?;
     append(tx, order_id, "decided", &json!(decision), None).await?;
+    if let Some(waited) = waited(tx, order_id, &decision.at).await? {
+        tx.changes().push(Change::Decided(decision.verdict, waited));
+    }
     Ok(Recorded::Now)
+}
+
+/// From the moment a run first took the order up to `decided_at`; none for an order that no run took up.
+async fn waited(tx: &mut dyn Tx, order_id: &str, decided_at: &str) -> Result<Option<Duration>, OpError> {
+    let sql = "SELECT MIN(at) FROM order_runs WHERE order_id = $1";
+    let rows = tx.rows(sql, args![order_id]).await?;
+    let opened_at = rows.first().map_or(Ok(None), |row| row.optional_text(0))?;
+    let time = |text: &str| text.parse::<Timestamp>().ok();
+    let (Some(opened), Some(decided)) = (opened_at.as_deref().and_then(time), time(decided_at)) else {
+        return Ok(None);
+    };
+    // The times are of different clocks; a decision never comes before its order.
+    Ok(Some(Duration::try_from(decided.duration_since(opened)).unwrap_or_default()))
 }
 
 pub(super) async fn close(
@@ -76,5 +96,6 @@ pub(super) async fn close(
         detail["notUndone"] = json!(left);
     }
     append(tx, order_id, "closed", &detail, None).await?;
+    tx.changes().push(Change::Ended(outcome.status));
     Ok(Recorded::Now)
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::audit::append;
 use super::head::{Head, claim, lock, now, set_status};
+use crate::count::Change;
 use crate::store::engine::{OpError, Tx, args};
 use crate::store::error::Refusal;
 use crate::store::record::{Begin, Owner, StepRecord, StepState, Undo};
@@ -85,6 +86,7 @@ pub(super) async fn finish(
         Some(StepRecord { state: StepState::Started, .. }) | None => {
             let marks = Marks { reference: Some(reference), ..Marks::default() };
             set(tx, order_id, step, StepState::Done, &marks).await?;
+            tx.changes().push(Change::Done(step));
             append(tx, order_id, "stepDone", &json!({"step": step, "reference": reference}), None).await
         }
     }
@@ -141,6 +143,7 @@ pub(super) async fn finish_undo(
     }
     let marks = Marks { undo_reference: Some(reference), ..Marks::default() };
     set(tx, order_id, step, StepState::Undone, &marks).await?;
+    tx.changes().push(Change::Undone(step));
     append(tx, order_id, "stepUndone", &json!({"step": step, "reference": reference}), None).await
 }
 

@@ -9,6 +9,7 @@ use super::audit::append;
 use super::head::{lock, set_status};
 use super::place::insert;
 use super::step::{self, Marks, compensating, find, may_begin, may_undo};
+use crate::count::Change;
 use crate::store::engine::{Arg, OpError, Tx, args};
 use crate::store::error::Refusal;
 use crate::store::record::{Owner, StepState, Undo};
@@ -53,6 +54,7 @@ pub(super) async fn reserve(
         }
     }
     if short.is_empty() {
+        tx.changes().push(Change::Done(STEP));
         return Ok(None);
     }
     tx.execute("ROLLBACK TO SAVEPOINT reserve_all", args![]).await?;
@@ -86,6 +88,7 @@ pub(super) async fn release(tx: &mut dyn Tx, order_id: &str, owner: Option<&Owne
         return Ok(settled);
     }
     step::set(tx, order_id, STEP, StepState::Undone, &Marks::default()).await?;
+    tx.changes().push(Change::Undone(STEP));
     let detail = compensating(tx, &head, json!({"step": STEP})).await?;
     append(tx, order_id, "stepUndone", &detail, None).await?;
     let sql = "UPDATE inventory SET on_hand = on_hand + $2, reserved = reserved - $2 WHERE sku = $1";
@@ -109,6 +112,7 @@ pub(super) async fn complete(tx: &mut dyn Tx, order_id: &str, owner: Option<&Own
     }
     step::set(tx, order_id, last, StepState::Done, &Marks::default()).await?;
     set_status(tx, order_id, OrderStatus::Completed).await?;
+    tx.changes().extend([Change::Done(last), Change::Ended(OrderStatus::Completed)]);
     let detail = json!({"step": last, "status": OrderStatus::Completed});
     append(tx, order_id, "completed", &detail, None).await?;
     let sql = "UPDATE inventory SET reserved = reserved - $2, shipped = shipped + $2 WHERE sku = $1";

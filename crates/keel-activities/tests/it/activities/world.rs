@@ -15,6 +15,7 @@ use keel_types::input::OrderInput;
 use keel_types::order::Order;
 use serde_json::Value;
 use tempfile::TempDir;
+use temporalio_common::error::ApplicationErrorCategory;
 use temporalio_sdk::activities::ActivityError;
 use temporalio_sdk::testing::{ActivityEnvironment, ActivityEnvironmentError, TestActivityInfoOptions};
 use tokio::net::TcpListener;
@@ -27,6 +28,8 @@ pub const TIMEOUT: Duration = Duration::from_millis(500);
 pub struct World {
     pub store: Arc<dyn Store>,
     pub sandbox: Sandbox,
+    /// `http://host:port` of the sandbox.
+    pub base: String,
     pub payments: PaymentClient,
     pub courier: CourierClient,
     server: JoinHandle<()>,
@@ -46,6 +49,8 @@ pub struct Failed {
     pub message: String,
     pub is_final: bool,
     pub retry_delay: Option<Duration>,
+    /// Whether it stays out of the worker's failures.
+    pub is_benign: bool,
 }
 
 impl World {
@@ -61,8 +66,9 @@ impl World {
         let server = tokio::spawn(async move {
             keel_sandbox::serve(listener, served, std::future::pending()).await.expect("the sandbox serves");
         });
-        let (payments, courier) = clients(&format!("http://{address}"));
-        Self { store, sandbox, payments, courier, server, _folder: folder }
+        let base = format!("http://{address}");
+        let (payments, courier) = clients(&base);
+        Self { store, sandbox, base, payments, courier, server, _folder: folder }
     }
 
     /// The activities as the run `owner` sees them.
@@ -131,6 +137,7 @@ pub fn failed<T: std::fmt::Debug>(result: Result<T, ActivityEnvironmentError>) -
             message: failure.source_error().to_string(),
             is_final: failure.is_non_retryable(),
             retry_delay: failure.next_retry_delay(),
+            is_benign: failure.category() == ApplicationErrorCategory::Benign,
         },
         other => panic!("{other:?} should be an application failure"),
     }

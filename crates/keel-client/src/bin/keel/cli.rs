@@ -75,6 +75,18 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Names the command in traces.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Order(_) => "keel order",
+            Self::Task(_) => "keel task",
+            Self::Dataset(_) => "keel dataset",
+            Self::Completions { .. } => "keel completions",
+        }
+    }
+}
+
 /// An id that is safe everywhere; the same rule as the server side's.
 pub(crate) fn id(text: &str) -> Result<String, String> {
     id_problem("the id", text).map_or_else(|| Ok(text.to_owned()), Err)

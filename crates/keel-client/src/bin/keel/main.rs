@@ -10,12 +10,16 @@ mod task;
 mod watch;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command};
 use crate::output::{Exit, Failure, Out};
 use crate::settings::Context;
+
+/// How long the traces of a command may hold up its end.
+const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -43,16 +47,19 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Out::raw(&script)?;
         return Ok(Exit::Success);
     }
+    let name = cli.command.name();
     let context = Context::new(&cli.global)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::new)?;
-    let exit = runtime.block_on(async {
+    let work = async {
         match cli.command {
             Command::Order(command) => Box::pin(order::run(&context, command)).await,
             Command::Task(command) => Box::pin(task::run(&context, command)).await,
             Command::Dataset(command) => Box::pin(dataset::run(&context, command)).await,
             Command::Completions { .. } => Ok(Exit::Success),
         }
-    });
+    };
+    let exit = runtime.block_on(context.telemetry.trace(name, work));
+    runtime.block_on(context.telemetry.clone().shutdown(FLUSH_WITHIN));
     // A name lookup still in flight must not hold up the end.
     runtime.shutdown_background();
     exit

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use keel_client::Caller;
 use keel_config::{ConfigProblems, Settings, Sources, TemporalSection};
-use keel_telemetry::LogOptions;
+use keel_telemetry::{LogOptions, Telemetry, TelemetryOptions, TraceOptions};
 use keel_temporal::{Instruments, Wait};
 use keel_types::names::DEFAULT_TASK_QUEUE;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ pub(crate) struct ClientSettings {
     worker: WorkerPart,
     dataset: DatasetPart,
     log: LogOptions,
+    traces: TraceOptions,
 }
 
 /// What the client needs of `[worker]`.
@@ -44,6 +45,7 @@ impl Default for ClientSettings {
             dataset: DatasetPart::default(),
             // A person at a terminal wants to read of trouble only.
             log: LogOptions { level: "warn".to_owned(), ..LogOptions::default() },
+            traces: TraceOptions::default(),
         }
     }
 }
@@ -67,6 +69,7 @@ impl Settings for ClientSettings {
             problems.push(format!("worker.task_queue: is empty; the usual one is {DEFAULT_TASK_QUEUE}"));
         }
         problems.extend(self.log.problems());
+        problems.extend(self.traces.problems());
         problems
     }
 }
@@ -77,15 +80,21 @@ pub(crate) struct Context {
     settings: ClientSettings,
     timeout: std::time::Duration,
     pub(crate) out: Out,
-    _telemetry: keel_telemetry::Guard,
+    pub(crate) telemetry: Telemetry,
 }
 
 impl Context {
     /// Loads the settings and starts logging.
     pub(crate) fn new(global: &Global) -> Result<Self, Failure> {
         let settings = load(global, Sources::from_process()).map_err(Failure::Settings)?;
-        let telemetry = keel_telemetry::init(&settings.log)?;
-        Ok(Self { settings, timeout: global.timeout, out: Out::new(global.output), _telemetry: telemetry })
+        let telemetry = keel_telemetry::init(&TelemetryOptions {
+            program: "keel",
+            role: "cli",
+            build_id: env!("CARGO_PKG_VERSION"),
+            log: &settings.log,
+            traces: &settings.traces,
+        })?;
+        Ok(Self { settings, timeout: global.timeout, out: Out::new(global.output), telemetry })
     }
 
     /// Connects to Temporal.
@@ -93,8 +102,8 @@ impl Context {
         let identity = format!("keel-cli/{}", std::process::id());
         let mut section = self.settings.temporal.clone();
         section.connect_timeout = section.connect_timeout.min(self.timeout);
-        let client =
-            keel_temporal::connect(&section, &identity, &Instruments::default(), Wait::none()).await?;
+        let instruments = Instruments { plugins: self.telemetry.plugins(), ..Instruments::default() };
+        let client = keel_temporal::connect(&section, &identity, &instruments, Wait::none()).await?;
         Ok(Caller::new(client, &self.settings.worker.task_queue, self.timeout))
     }
 
@@ -114,7 +123,7 @@ fn load(global: &Global, sources: Sources) -> Result<ClientSettings, ConfigProbl
     // One settings file and one environment serve all programs; the keys of the others are not ours to judge.
     let foreign_sections = keel_config::sources::ALL_SECTIONS
         .into_iter()
-        .filter(|section| !matches!(*section, "temporal" | "log"))
+        .filter(|section| !matches!(*section, "temporal" | "log" | "traces"))
         .map(str::to_owned)
         .collect();
     let sources =

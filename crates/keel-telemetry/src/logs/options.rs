@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
-use crate::filter::directives;
+use crate::logs::directives;
 
 /// What is logged, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]

@@ -3,8 +3,8 @@
 /// Libraries that drown the rest when they log at our level, and what they get instead.
 ///
 /// The SDK's core warns about what matters (slow tasks, lost polls); the network libraries have nothing to say that
-/// the caller's own error does not say better.
-const QUIETER: [(&str, &str); 14] = [
+/// the caller's own error does not say better. What OpenTelemetry has to say, `traces` says once and by its effect.
+const QUIETER: [(&str, &str); 15] = [
     ("temporalio_sdk", "warn"),
     ("temporalio_sdk_core", "warn"),
     ("temporalio_client", "warn"),
@@ -17,6 +17,7 @@ const QUIETER: [(&str, &str); 14] = [
     ("h2", "off"),
     ("tonic", "off"),
     ("tower", "off"),
+    ("opentelemetry", "off"),
     ("rustls", "warn"),
     ("rustls_platform_verifier", "warn"),
 ];
@@ -25,7 +26,7 @@ const QUIETER: [(&str, &str); 14] = [
 ///
 /// A quieter library never becomes louder than the level itself, so `off` and `error` hold for all.
 #[must_use]
-pub fn directives(level: &str) -> String {
+pub(crate) fn directives(level: &str) -> String {
     let base = level.split(',').map(str::trim).find(|part| !part.contains('=')).unwrap_or("info");
     let mut filter = if level.contains('=') && !level.split(',').any(|part| !part.contains('=')) {
         format!("{base},{level}")

@@ -1,0 +1,106 @@
+//! The end of a worker: what a stop signal does to the work at hand.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::WorkerError;
+use crate::sight::Sight;
+use crate::supervisor::Supervisor;
+
+/// Between two looks at whether the server is still there to report to.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long threads that are not waited for any more may take to let go.
+const LET_GO: Duration = Duration::from_secs(1);
+
+impl Supervisor<'_> {
+    /// Stops polling, tells the activities, and waits until everything has been reported.
+    ///
+    /// Runs of datasets hand over at once. Whatever else still runs after `worker.graceful_shutdown` is ended and given
+    /// back, and after `worker.shutdown_deadline` nothing is waited for.
+    ///
+    /// # Errors
+    /// [`WorkerError::ShutdownDeadline`].
+    pub(crate) async fn drain(mut self) -> Result<(), WorkerError> {
+        self.status.draining();
+        let options = &self.settings.worker;
+        let begun = Instant::now();
+        let running = self.activities();
+        tracing::info!(
+            running,
+            grace = ?options.graceful_shutdown,
+            "stopping: no new work, running activities are told"
+        );
+        self.ends.stopping.cancel();
+        self.generations(|generation| generation.stop());
+        let drained = tokio::select! {
+            biased;
+            () = self.over() => true,
+            () = sleep_until(begun + options.graceful_shutdown) => false,
+        };
+        if drained {
+            return Ok(());
+        }
+        let ended = self.activities();
+        if ended > 0 {
+            tracing::warn!(
+                activities = ended,
+                "ending activities that are not done; the server retries them"
+            );
+        }
+        self.ends.ending.cancel();
+        let deadline = options.shutdown_deadline;
+        if timeout(deadline.saturating_sub(begun.elapsed()), self.over()).await.is_ok() {
+            return Ok(());
+        }
+        self.let_go().await;
+        Err(WorkerError::ShutdownDeadline(deadline))
+    }
+
+    /// Resolves when every generation has ended, or when nobody is there to whom it could report.
+    async fn over(&mut self) {
+        let mut away = 0;
+        let mut next_look = Instant::now() + LOOK;
+        loop {
+            let mut left = 0;
+            self.generations(|generation| left += usize::from(!generation.is_over()));
+            if left == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            if Instant::now() < next_look || self.activities() > 0 {
+                continue;
+            }
+            away = if matches!(self.look(LOOK).await, Sight::Away(_)) { away + 1 } else { 0 };
+            next_look = Instant::now() + LOOK;
+            if away >= 2 {
+                tracing::warn!("Temporal cannot be reached, so there is nothing to wait for");
+                return self.let_go().await;
+            }
+        }
+    }
+
+    async fn let_go(&mut self) {
+        self.generations(|generation| generation.abandon());
+        let all_over = async {
+            loop {
+                let mut left = 0;
+                self.generations(|generation| left += usize::from(!generation.is_over()));
+                if left == 0 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        // A thread that is stuck in workflow code ends with the process.
+        let _ = timeout(LET_GO, all_over).await;
+    }
+
+    fn generations(&mut self, mut each: impl FnMut(&mut crate::generation::Generation)) {
+        self.retired.iter_mut().chain(self.current.as_mut()).for_each(&mut each);
+    }
+
+    fn activities(&self) -> usize {
+        self.retired.iter().chain(self.current.as_ref()).map(|generation| generation.load.activities()).sum()
+    }
+}

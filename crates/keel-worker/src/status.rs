@@ -1,0 +1,211 @@
+//! What the supervisor tells the world: checks of readiness, one log line for each change, and its part of `/health`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use keel_telemetry::Health;
+use keel_telemetry::health::{Check, Phase};
+use keel_types::names::metric;
+use serde_json::{Value, json};
+
+use crate::generation::Generation;
+use crate::load::Load;
+use crate::{WorkerError, WorkerSettings};
+
+/// The worker's conditions of readiness.
+#[derive(Debug)]
+pub(crate) struct Status {
+    health: Health,
+    /// The server answers, takes our credentials and has the namespace.
+    pub(crate) temporal: Topic,
+    /// The store answers.
+    pub(crate) store: Topic,
+    /// The server has seen our polls.
+    pub(crate) pollers: Topic,
+    /// Not every slot is taken for long.
+    pub(crate) slots: Topic,
+    facts: Arc<Mutex<Facts>>,
+    announced: bool,
+    ready: bool,
+}
+
+/// One condition; changes are logged once.
+#[derive(Debug)]
+pub(crate) struct Topic {
+    check: Check,
+    name: &'static str,
+    told: Option<String>,
+}
+
+/// What `/health` shows under `worker`.
+#[derive(Debug, Default)]
+struct Facts {
+    generation: u64,
+    threads: usize,
+    load: Option<Arc<Load>>,
+    /// Activities of generations that are gone.
+    run_before: u64,
+    draining: usize,
+    rebuilds: u64,
+    last_rebuild: Option<(&'static str, String, Instant)>,
+    polls: String,
+}
+
+impl Topic {
+    fn new(health: &Health, name: &'static str) -> Self {
+        Self { check: health.check(name), name, told: None }
+    }
+
+    /// It holds.
+    pub(crate) fn pass(&mut self) {
+        self.check.pass();
+        if self.told.take().is_some() {
+            tracing::info!(check = self.name, "{} is fine again", self.name);
+        }
+    }
+
+    /// It does not hold. The log hears of it when the reason is a new one; a number that counts up makes no new reason.
+    pub(crate) fn fail(&mut self, why: &str) {
+        self.check.fail(why);
+        let told: String = why.chars().filter(|c| !c.is_ascii_digit()).collect();
+        if self.told.as_ref() != Some(&told) {
+            tracing::warn!(check = self.name, "not ready: {why}");
+            self.told = Some(told);
+        }
+    }
+
+    /// It does not hold yet, as is to be expected for a moment.
+    pub(crate) fn wait(&self, why: &str) {
+        self.check.fail(why);
+    }
+}
+
+impl Status {
+    pub(crate) fn new(health: &Health, settings: &WorkerSettings) -> Self {
+        let facts = Arc::new(Mutex::new(Facts {
+            threads: settings.worker.workflow_threads,
+            polls: "none yet".to_owned(),
+            ..Facts::default()
+        }));
+        let shown = Arc::clone(&facts);
+        health.detail("worker", move || shown.lock().unwrap_or_else(PoisonError::into_inner).report());
+        metrics::gauge!(metric::WORKER_READY).set(0.0);
+        let slots = Topic::new(health, "slots");
+        slots.check.pass();
+        let pollers = Topic::new(health, "pollers");
+        pollers.wait("not polling yet");
+        Self {
+            health: health.clone(),
+            temporal: Topic::new(health, "temporal"),
+            store: Topic::new(health, "store"),
+            pollers,
+            slots,
+            facts,
+            announced: false,
+            ready: false,
+        }
+    }
+
+    /// Why the process is not ready, in one line.
+    pub(crate) fn problems(&self) -> String {
+        self.health.report().problems.join("; ")
+    }
+
+    /// The worker has what it needs to poll.
+    pub(crate) fn running(&self) {
+        self.health.set_phase(Phase::Running);
+    }
+
+    /// The process was asked to end.
+    pub(crate) fn draining(&mut self) {
+        self.health.set_phase(Phase::Draining);
+        self.ready = false;
+        metrics::gauge!(metric::WORKER_READY).set(0.0);
+    }
+
+    /// `generation` polls from now on; `draining` earlier ones still finish what they have.
+    pub(crate) fn took_over(&self, generation: &Generation, draining: usize) {
+        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.run_before += facts.load.as_ref().map_or(0, |load| load.activities_run());
+        facts.generation = generation.number;
+        facts.load = Some(Arc::clone(&generation.load));
+        facts.draining = draining;
+    }
+
+    /// The SDK workers are replaced.
+    pub(crate) fn rebuilt(&self, reason: &'static str, why: &str) {
+        tracing::info!(reason, why, "rebuilding the SDK worker");
+        metrics::counter!(metric::WORKER_REBUILDS_TOTAL, "reason" => reason).increment(1);
+        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.rebuilds += 1;
+        facts.last_rebuild = Some((reason, why.to_owned(), Instant::now()));
+    }
+
+    /// So many earlier generations still finish what they have.
+    pub(crate) fn set_draining(&self, draining: usize) {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner).draining = draining;
+    }
+
+    /// How it is known that polls reach the server.
+    pub(crate) fn set_polls(&self, how: &str) {
+        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        if facts.polls != how {
+            how.clone_into(&mut facts.polls);
+        }
+    }
+
+    /// Passes on whether the worker is ready; says so when it has just become so.
+    ///
+    /// # Errors
+    /// When the ready file cannot be written.
+    pub(crate) fn publish(&mut self, settings: &WorkerSettings) -> Result<bool, WorkerError> {
+        let ready = self.health.is_ready();
+        if ready == self.ready {
+            return Ok(ready);
+        }
+        self.ready = ready;
+        metrics::gauge!(metric::WORKER_READY).set(if ready { 1.0 } else { 0.0 });
+        if ready && self.announced {
+            tracing::info!("worker ready again");
+        } else if ready {
+            self.announced = true;
+            announce(settings)?;
+        }
+        Ok(ready)
+    }
+}
+
+impl Facts {
+    fn report(&self) -> Value {
+        let rebuild = self.last_rebuild.as_ref().map(
+            |(reason, why, at)| json!({"reason": reason, "why": why, "secondsAgo": at.elapsed().as_secs()}),
+        );
+        let run = self.load.as_ref().map_or(0, |load| load.activities_run());
+        json!({
+            "generation": self.generation,
+            "threads": self.threads,
+            "slots": self.load.as_ref().map(|load| load.report()),
+            "activitiesRun": self.run_before + run,
+            "drainingGenerations": self.draining,
+            "polls": self.polls,
+            "rebuilds": self.rebuilds,
+            "lastRebuild": rebuild,
+        })
+    }
+}
+
+fn announce(settings: &WorkerSettings) -> Result<(), WorkerError> {
+    tracing::info!(
+        task_queue = settings.worker.task_queue,
+        namespace = settings.temporal.namespace,
+        address = settings.temporal.address,
+        build_id = settings.worker.build_id,
+        version = env!("CARGO_PKG_VERSION"),
+        "worker ready"
+    );
+    let Some(path) = &settings.worker.ready_file else {
+        return Ok(());
+    };
+    std::fs::write(path, format!("{}\n", std::process::id()))
+        .map_err(|source| WorkerError::ReadyFile { path: path.clone(), source })
+}
