@@ -13,7 +13,7 @@ use crate::server::free_port;
 use crate::wait::{DEADLINE, eventually};
 use crate::world::needed;
 
-/// A minute of the rules is a second of the test.
+/// A minute of the rules is a second of a test.
 const FASTER: u32 = 60;
 /// Scrapes and evaluations, ten in the shortest five minutes of a rule; slow enough for a busy machine.
 const INTERVAL: &str = "500ms";
@@ -36,9 +36,18 @@ impl Prometheus {
     /// When it does not start or does not see the worker.
     #[must_use]
     pub fn over(target: &str) -> Self {
+        Self::at(target, FASTER)
+    }
+
+    /// The same on a clock that is `factor` times as fast as that of production.
+    ///
+    /// # Panics
+    /// When it does not start or does not see the worker.
+    #[must_use]
+    pub fn at(target: &str, factor: u32) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let port = free_port();
-        configure(dir.path(), target, port);
+        configure(dir.path(), target, port, factor);
         let mut command = Command::new(needed("KEEL_TEST_PROMETHEUS"));
         command.args(["--config.file", "prometheus.yml", "--storage.tsdb.path", "data"]);
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
@@ -113,7 +122,7 @@ impl Prometheus {
 }
 
 /// Writes the delivered configuration and rules with another clock and other targets.
-fn configure(dir: &Path, target: &str, port: u16) {
+fn configure(dir: &Path, target: &str, port: u16, factor: u32) {
     let delivered = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/observability");
     let read = |path: &Path| std::fs::read_to_string(path).expect("a delivered file");
     let mut config = String::new();
@@ -134,7 +143,7 @@ fn configure(dir: &Path, target: &str, port: u16) {
     for entry in std::fs::read_dir(delivered.join("alerts")).expect("the delivered rules") {
         let path = entry.expect("a rule file").path();
         let name = path.file_name().expect("a name").to_owned();
-        std::fs::write(dir.join("alerts").join(name), faster(&read(&path), FASTER))
+        std::fs::write(dir.join("alerts").join(name), faster(&read(&path), factor))
             .expect("a rule is written");
     }
 }

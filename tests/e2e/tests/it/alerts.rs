@@ -19,13 +19,18 @@ fn watched(settings: &[(&str, &str)]) -> (World, Prometheus) {
 
 /// Starts the worker of `world` and a Prometheus that watches it.
 fn start(world: &mut World, settings: &[(&str, &str)]) -> Prometheus {
+    Prometheus::over(&serve(world, settings))
+}
+
+/// Starts the worker of `world` on an address that it keeps, and returns that.
+fn serve(world: &mut World, settings: &[(&str, &str)]) -> String {
     let address = format!("127.0.0.1:{}", free_port());
     world.set("KEEL__HTTP__LISTEN", &address);
     for (key, value) in settings {
         world.set(key, value);
     }
     world.start_worker();
-    Prometheus::over(&address)
+    address
 }
 
 /// Places an order of `customer`; it waits for a decision.

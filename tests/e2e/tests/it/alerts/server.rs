@@ -23,7 +23,7 @@ fn a_server_that_is_away_leaves_no_worker_ready() {
 
 #[test]
 fn a_server_that_takes_few_polls_throttles_them() {
-    let server = Server::start(&["frontend.namespaceCount=1"]);
+    let server = Server::start(&["frontend.namespaceCount=2"]);
     let mut world = World::on(&server.address());
     let prometheus = start(&mut world, &[]);
     let _ = prometheus.fires("TemporalPollsThrottled", || {});

@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use keel_e2e::{eventually, unique};
+use keel_e2e::{Prometheus, World, eventually, unique};
 
-use super::{approved, submit, watched};
+use super::{approved, serve, submit, watched};
+
+/// Longer than the five seconds that a workflow task may wait.
+const STANDSTILL: Duration = Duration::from_millis(6500);
 
 #[test]
 fn heartbeats_for_runs_that_are_over() {
@@ -35,35 +38,35 @@ fn a_run_that_began_with_other_code() {
     let other = world
         .start("keel-load", &["bare-worker", "--task-queue", world.queue(), "--ready-file", "bare.ready"]);
     eventually("the other worker", || world.dir().join("bare.ready").exists().then_some(()));
-    let order = submit(&world, "CUST-1");
+    let order = approved(&world, "CUST-1");
     let workflow = format!("order-{order}");
-    let history =
-        || world.temporal(&["workflow", "show", "--workflow-id", &workflow, "--output", "json"]).stdout;
-    let _ = world.keel(&["order", "approve", &order, "--by", "manager@company.com"]).ok();
-    eventually("the other code's work", || history().contains("emptyStep").then_some(()));
+    let _ = world.temporal(&["workflow", "result", "--workflow-id", &workflow]).ok();
     drop(other);
     world.start_worker();
+    // Taken back to its last decision, the run goes on with a history that our code would never have written.
+    let back =
+        ["workflow", "reset", "--workflow-id", &workflow, "--type", "LastWorkflowTask", "--reason", "test"];
+    let _ = world.temporal(&back).ok();
     let alert = prometheus.fires("TemporalNonDeterminism", || {});
     assert_eq!(alert["labels"]["workflow_type"], "interactiveOrderWorkflow", "{alert:#}");
 }
 
 #[test]
 fn workflow_tasks_that_wait_for_a_frozen_worker() {
-    let (world, prometheus) = watched(&[]);
+    let mut world = World::new();
+    let address = serve(&mut world, &[]);
+    // The limit is five real seconds, so the window over which it is measured must stay well above them.
+    let prometheus = Prometheus::at(&address, 15);
     let _ = approved(&world, "CUST-1");
-    // The limit is five seconds on any clock, so the worker stands still for longer than that, again and again.
     let _ = prometheus.fires("TemporalWorkflowTasksQueueing", || {
         world.freeze_worker();
         let since = Instant::now();
-        for _ in 0..12 {
+        for _ in 0..8 {
             let _ = submit(&world, "CUST-1");
         }
-        eventually("tasks older than the limit", || {
-            (since.elapsed() > Duration::from_millis(6500)).then_some(())
-        });
+        eventually("tasks older than the limit", || (since.elapsed() > STANDSTILL).then_some(()));
         world.thaw_worker();
-        let waited = "sum(increase(temporal_workflow_task_schedule_to_start_latency_seconds_count[5s]))";
-        eventually("tasks that are taken", || (prometheus.value(waited)? > 0.0).then_some(()));
+        eventually("a worker that answers", || (world.get("/livez").0 == 200).then_some(()));
     });
 }
 
