@@ -1,4 +1,4 @@
-//! Alerts about the server: away, or refusing.
+//! Alerts about a server that is away.
 
 use keel_e2e::{Server, World, eventually};
 
@@ -19,12 +19,4 @@ fn a_server_that_is_away_leaves_no_worker_ready() {
     eventually("a worker that is ready again", || {
         (prometheus.value("keel_worker_ready")? > 0.0).then_some(())
     });
-}
-
-#[test]
-fn a_server_that_takes_few_polls_throttles_them() {
-    let server = Server::start(&["frontend.namespaceCount=2"]);
-    let mut world = World::on(&server.address());
-    let prometheus = start(&mut world, &[]);
-    let _ = prometheus.fires("TemporalPollsThrottled", || {});
 }
