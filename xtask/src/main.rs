@@ -4,6 +4,7 @@
 //! their binaries, so it compiles fast and cannot be broken by them.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to people")]
 
+mod alerts;
 mod bench;
 mod binaries;
 mod chaos;
@@ -42,6 +43,7 @@ enum Task {
     Demo(demo::Args),
     Test(test::Args),
     Tidy(tidy::Args),
+    Alerts(alerts::Args),
     Ci(ci::Args),
     Chaos(chaos::Args),
     Soak(soak::Args),
@@ -58,6 +60,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Task::Demo(args) => demo::run(args),
         Task::Test(args) => test::run(args),
         Task::Tidy(args) => tidy::run(args),
+        Task::Alerts(args) => alerts::run(args),
         Task::Ci(args) => ci::run(args),
         Task::Chaos(args) => chaos::run(args),
         Task::Soak(args) => soak::run(&args),

@@ -5,12 +5,12 @@ use std::process::Command;
 use anyhow::Context;
 
 use crate::stack::{Logs, Postgres, ServerOptions, TemporalServer, clean_environment};
-use crate::{binaries, exec, tidy, tools};
+use crate::{alerts, binaries, exec, tidy, tools};
 
 /// Run every test, with a PostgreSQL and a Temporal server of their own.
 #[derive(clap::Args, Default)]
 pub struct Args {
-    /// Only tests whose name contains this; may be given several times. Skips doc tests and `tidy`
+    /// Only tests whose name contains this; may be given several times. Skips doc tests, `tidy` and `alerts`
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
 }
@@ -22,9 +22,13 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<()> {
     let tool = tools::temporal()?;
     let postgres = tools::postgres()?;
+    let prometheus = tools::prometheus()?;
     let nextest = tools::nextest();
     if let Err(missing) = &nextest {
         eprintln!("{missing:#}; using `cargo test`, which bounds no test and runs one crate after the other");
+    }
+    if args.filter.is_empty() {
+        alerts::check(&prometheus)?;
     }
     let binaries = binaries::build_for_tests()?;
 
@@ -39,6 +43,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             .env("KEEL_TEST_POSTGRES_URL", database.url())
             .env("KEEL_TEST_TEMPORAL_ADDRESS", server.address())
             .env("KEEL_TEST_BIN_DIR", binaries.dir())
+            .env("KEEL_TEST_PROMETHEUS", &prometheus.server)
             .env("TEMPORAL_CLI", &tool.path);
     };
     let result = tests(&args.filter, nextest.is_ok(), with_servers);

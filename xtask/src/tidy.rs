@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: the rules of the house that compilers do not know.
 
+mod alerts;
 mod edges;
 mod graph;
 mod sources;
@@ -9,7 +10,7 @@ use cargo_metadata::MetadataCommand;
 
 use crate::paths;
 
-/// Check who depends on whom, what is in the graph, lints, and the size of files.
+/// Check who depends on whom, what is in the graph, lints, the size of files, and that alerts have a runbook.
 #[derive(clap::Args, Default)]
 pub struct Args {}
 
@@ -38,6 +39,7 @@ pub fn run(_args: Args) -> anyhow::Result<()> {
     graph::check_versions(&metadata, &mut findings);
     graph::check_banned(&mut findings)?;
     sources::check_files(paths::root(), &mut findings)?;
+    alerts::check(paths::root(), &mut findings)?;
     for warning in &findings.warnings {
         eprintln!("tidy: warning: {warning}");
     }

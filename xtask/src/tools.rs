@@ -2,9 +2,11 @@
 //! says for each missing one which command installs it.
 
 mod postgres;
+mod prometheus;
 mod temporal;
 
 pub use postgres::{PostgresBinaries, postgres};
+pub use prometheus::{Prometheus, prometheus};
 pub use temporal::{Temporal, temporal};
 
 /// Find or get the pinned tools, and check them.
@@ -23,6 +25,7 @@ pub fn run(_args: Args) -> anyhow::Result<()> {
         ),
         ("nextest", nextest().map(|version| format!("{version}  cargo nextest"))),
         ("postgresql", postgres().map(|tool| format!("{}  {}", tool.version, tool.dir.display()))),
+        ("prometheus", prometheus().map(|tool| format!("{}  {}", tool.version, tool.server.display()))),
     ];
     let mut missing = Vec::new();
     for (name, finding) in findings {

@@ -5,12 +5,15 @@
 
 mod collector;
 mod process;
+mod prometheus;
+mod rules;
 mod server;
 mod wait;
 mod world;
 
 pub use collector::{Collector, Span};
 pub use process::Output;
-pub use server::Server;
+pub use prometheus::Prometheus;
+pub use server::{Server, free_port};
 pub use wait::{DEADLINE, eventually};
-pub use world::{World, unique};
+pub use world::{Guest, World, unique};

@@ -1,10 +1,11 @@
 //! A Temporal server of a test's own, for tests that take it away.
 
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::process::Command;
 
 use rustix::process::Signal;
+use tempfile::TempDir;
 
 use crate::process::{Daemon, Output, run};
 use crate::wait::eventually;
@@ -16,20 +17,22 @@ const SEARCH_ATTRIBUTES: [&str; 3] = ["OrderStatus", "CustomerId", "TaskStep"];
 /// A development server that can be started and killed at one address. Dropping it kills it.
 pub struct Server {
     port: u16,
-    dir: PathBuf,
+    dir: TempDir,
+    config: Vec<String>,
     daemon: Option<Daemon>,
 }
 
 impl Server {
-    /// A server that is not started yet, with its state under `dir`.
+    /// A server that is not started yet, with these values of its dynamic configuration, such as
+    /// `frontend.namespaceRPS=100`.
     ///
     /// # Panics
     /// When no port is free.
     #[must_use]
-    pub fn new(dir: &Path) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("a bound address").port();
-        Self { port, dir: dir.to_owned(), daemon: None }
+    pub fn new(config: &[&str]) -> Self {
+        let config = config.iter().map(|value| (*value).to_owned()).collect();
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        Self { port: free_port(), dir, config, daemon: None }
     }
 
     /// Host and port.
@@ -43,13 +46,16 @@ impl Server {
     /// # Panics
     /// When it ends instead.
     pub fn start(&mut self) {
-        let mut command = bare(&self.dir);
+        let mut command = bare(self.dir.path());
         command.args(["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--log-level", "error"]);
-        command.args(["--port", &self.port.to_string(), "--db-filename"]).arg(self.dir.join("temporal.db"));
+        command.args(["--port", &self.port.to_string(), "--db-filename"]).arg(self.dir.path().join("temporal.db"));
         for name in SEARCH_ATTRIBUTES {
             command.args(["--search-attribute", &format!("{name}=Keyword")]);
         }
-        let mut daemon = Daemon::start(command, &self.dir.join("server.log"));
+        for value in &self.config {
+            command.args(["--dynamic-config-value", value]);
+        }
+        let mut daemon = Daemon::start(command, &self.dir.path().join("server.log"));
         eventually("a Temporal server that answers", || {
             assert!(daemon.ended().is_none(), "the server ended: {}", daemon.log());
             let listed = self.call(&["operator", "search-attribute", "list"]);
@@ -68,9 +74,9 @@ impl Server {
     /// Runs the `temporal` command line against it.
     #[must_use]
     pub fn call(&self, arguments: &[&str]) -> Output {
-        let mut command = bare(&self.dir);
+        let mut command = bare(self.dir.path());
         command.args(arguments).args(["--address", &self.address(), "--command-timeout", "10s"]);
-        run(command, &self.dir)
+        run(command, self.dir.path())
     }
 }
 
@@ -84,4 +90,14 @@ fn bare(home: &Path) -> Command {
         .env("XDG_CONFIG_HOME", home)
         .env("USER", "keel");
     command
+}
+
+/// A port nobody listens on at this moment.
+///
+/// # Panics
+/// When the system has none left.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("a bound address").port()
 }

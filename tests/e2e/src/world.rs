@@ -23,6 +23,11 @@ pub fn unique(prefix: &str) -> String {
     format!("{prefix}-{now}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// A program that runs beside the worker.
+pub struct Guest {
+    _daemon: Daemon,
+}
+
 /// Everything one test needs. Dropping it ends its processes and removes its files.
 pub struct World {
     settings: BTreeMap<String, String>,
@@ -42,12 +47,21 @@ impl World {
     /// When something does not start; the message says what to run.
     #[must_use]
     pub fn new() -> Self {
+        Self::on(&needed("KEEL_TEST_TEMPORAL_ADDRESS"))
+    }
+
+    /// The same on another server.
+    ///
+    /// # Panics
+    /// When something does not start; the message says what to run.
+    #[must_use]
+    pub fn on(address: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let mut world = Self {
             settings: BTreeMap::new(),
             bins: needed("KEEL_TEST_BIN_DIR").into(),
             queue: unique("e2e"),
-            address: needed("KEEL_TEST_TEMPORAL_ADDRESS"),
+            address: address.to_owned(),
             sandbox: None,
             sandbox_url: String::new(),
             worker: None,
@@ -176,6 +190,34 @@ impl World {
         if let Some(mut worker) = self.worker.take() {
             worker.end(Signal::KILL);
         }
+    }
+
+    /// Stops the worker's clock: it is there and does nothing, as on a frozen machine. [`World::thaw_worker`] ends it.
+    ///
+    /// # Panics
+    /// When there is no worker.
+    pub fn freeze_worker(&self) {
+        self.worker.as_ref().expect("a running worker").signal(Signal::STOP);
+    }
+
+    /// Lets a frozen worker go on.
+    ///
+    /// # Panics
+    /// When there is no worker.
+    pub fn thaw_worker(&self) {
+        self.worker.as_ref().expect("a running worker").signal(Signal::CONT);
+    }
+
+    /// Starts another program of the workspace on the queue of this world; it ends with the value, by SIGKILL.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start(&self, program: &str, arguments: &[&str]) -> Guest {
+        let mut command = Command::new(self.bins.join(program));
+        self.common(&mut command);
+        command.args(arguments);
+        Guest { _daemon: Daemon::start(command, &self.dir.path().join(format!("{program}.log"))) }
     }
 
     /// Ends the worker with SIGTERM and returns its exit code and log.

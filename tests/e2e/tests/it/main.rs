@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "this is a test: it may panic")]
 
+mod alerts;
 mod bad_input;
 mod crashes;
 mod datasets;

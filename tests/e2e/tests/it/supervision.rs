@@ -15,7 +15,7 @@ fn complete_an_order(world: &World, address: &str) {
 #[test]
 fn a_server_that_comes_late_and_goes_away_is_waited_for() {
     let mut world = World::new();
-    let mut server = Server::new(world.dir());
+    let mut server = Server::new(&[]);
     let address = server.address();
     world.set("TEMPORAL_ADDRESS", &address);
     world.launch_worker();
@@ -49,7 +49,7 @@ fn a_server_that_comes_late_and_goes_away_is_waited_for() {
 #[test]
 fn a_namespace_that_is_not_there_is_named_and_waited_for() {
     let mut world = World::new();
-    let mut server = Server::new(world.dir());
+    let mut server = Server::new(&[]);
     server.start();
     world.set("TEMPORAL_ADDRESS", &server.address());
     world.set("TEMPORAL_NAMESPACE", "shop");
