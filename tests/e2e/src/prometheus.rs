@@ -80,14 +80,18 @@ impl Prometheus {
         }
     }
 
-    /// The names of the alerts that fired at some time since the start.
+    /// The names of the alerts that fired within the last `range`, such as `20s`.
+    ///
+    /// Do not look back to the start: Prometheus evaluates rules at once and scrapes first after five seconds, which are
+    /// five minutes of `KeelWorkerAbsent` on this clock.
     ///
     /// # Panics
     /// When Prometheus does not answer.
     #[must_use]
-    pub fn ever_fired(&self) -> Vec<String> {
-        let answer = self.query("count by (alertname) (count_over_time(ALERTS{alertstate=\"firing\"}[1h]))");
-        let rows = answer.expect("Prometheus answers");
+    pub fn fired_within(&self, range: &str) -> Vec<String> {
+        let query =
+            format!("count by (alertname) (count_over_time(ALERTS{{alertstate=\"firing\"}}[{range}]))");
+        let rows = self.query(&query).expect("Prometheus answers");
         let rows = rows["data"]["result"].as_array().cloned().unwrap_or_default();
         rows.iter().filter_map(|row| row["metric"]["alertname"].as_str().map(str::to_owned)).collect()
     }
