@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpOptions {
-    /// `host:port` to listen on; port 0 takes any free one, nothing turns the endpoints off. In a container use
+    /// `host:port` to listen on; port 0 takes any free one, `off` does without. In a container use
     /// `0.0.0.0:8080`. Default `127.0.0.1:8080`.
     pub listen: String,
 }
@@ -21,7 +21,8 @@ impl HttpOptions {
     /// Whether nothing is offered.
     #[must_use]
     pub fn is_off(&self) -> bool {
-        self.listen.trim().is_empty()
+        // An empty environment variable counts as not set, so there is a word for it too.
+        matches!(self.listen.trim(), "" | "off")
     }
 
     /// Every mistake in this section.
@@ -32,8 +33,8 @@ impl HttpOptions {
             return Vec::new();
         }
         vec![format!(
-            "http.listen: `{listen}` is not an address; write host:port, such as 127.0.0.1:8080 or [::]:8080, or leave \
-             it empty to do without"
+            "http.listen: `{listen}` is not an address; write host:port, such as 127.0.0.1:8080 or [::]:8080, or \
+             `off` to do without"
         )]
     }
 }
@@ -59,7 +60,7 @@ mod tests {
 
     #[test]
     fn addresses_are_checked() {
-        for listen in ["", " ", "127.0.0.1:8080", "0.0.0.0:0", "[::]:8080", "[::1]:1", "localhost:65535"] {
+        for listen in ["", " ", "off", "127.0.0.1:8080", "0.0.0.0:0", "[::]:8080", "[::1]:1", "localhost:65535"] {
             check(listen, true);
         }
         for listen in

@@ -5,7 +5,7 @@ use keel_e2e::{World, eventually, unique};
 #[test]
 fn a_worker_killed_in_the_middle_of_a_saga_loses_and_doubles_nothing() {
     let mut world = World::with_worker(&[
-        ("KEEL__ORDER__STEP_TIMEOUT", "3s"),
+        ("KEEL__ORDER__STEP_TIMEOUT", "4s"),
         ("KEEL__PAYMENTS__TIMEOUT", "2s"),
         ("KEEL__COURIER__TIMEOUT", "2s"),
         ("KEEL__ORDER__RETRY__INITIAL_INTERVAL", "100ms"),
