@@ -48,7 +48,9 @@ impl Server {
     pub fn start(&mut self) {
         let mut command = bare(self.dir.path());
         command.args(["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--log-level", "error"]);
-        command.args(["--port", &self.port.to_string(), "--db-filename"]).arg(self.dir.path().join("temporal.db"));
+        command
+            .args(["--port", &self.port.to_string(), "--db-filename"])
+            .arg(self.dir.path().join("temporal.db"));
         for name in SEARCH_ATTRIBUTES {
             command.args(["--search-attribute", &format!("{name}=Keyword")]);
         }

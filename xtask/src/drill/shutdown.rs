@@ -89,17 +89,18 @@ fn report(exits: &[Exit], attempts: &Attempts, toll: &Toll, logs: &str) -> anyho
     let bad_exits = exits.iter().filter(|exit| !is_good(exit)).count();
     let longest = exits.iter().map(|exit| exit.took).max().unwrap_or_default();
     let (orders, tasks, datasets) = toll.runs;
-    let timeouts = attempts.activity_timeouts + attempts.workflow_task_timeouts;
+    let timeouts = attempts.activity_timeouts;
     eprintln!(
         "  {orders} orders, {tasks} tasks, {datasets} dataset runs, {} activities; {} workflow tasks waited for a \
          worker that was gone, {} failed",
         attempts.activities, attempts.sticky_timeouts, attempts.workflow_task_failures
     );
     println!(
-        "shutdown: times={} failed_activities={} timeouts={timeouts} handed_over={} lost={} double={} bad_exits={bad_exits} \
+        "shutdown: times={} failed_activities={} timeouts={timeouts} late_workflow_tasks={} handed_over={} lost={} double={} bad_exits={bad_exits} \
          longest_exit_s={:.2} deadline_s={}",
         exits.len(),
         attempts.failed_attempts,
+        attempts.workflow_task_timeouts,
         attempts.handed_over,
         toll.lost,
         toll.double,

@@ -60,7 +60,9 @@ mod tests {
 
     #[test]
     fn addresses_are_checked() {
-        for listen in ["", " ", "off", "127.0.0.1:8080", "0.0.0.0:0", "[::]:8080", "[::1]:1", "localhost:65535"] {
+        for listen in
+            ["", " ", "off", "127.0.0.1:8080", "0.0.0.0:0", "[::]:8080", "[::1]:1", "localhost:65535"]
+        {
             check(listen, true);
         }
         for listen in
