@@ -17,6 +17,11 @@ use keel_telemetry::{HttpServer, Telemetry, TelemetryOptions};
 use keel_temporal::Instruments;
 use keel_worker::{Observed, WorkerSettings};
 
+/// The system's allocator keeps what a retired SDK worker frees, one share for each thread that ever was; this one gives it
+/// back. `.cargo/config.toml` says how soon.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Bad usage or bad settings, as in `sysexits.h`.
 const EX_USAGE: u8 = 64;
 /// How long the last traces may take to leave; on top of the worker's own deadline.
