@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{Status, TraceContextExt};
-use temporalio_common::error::ApplicationFailure;
+use temporalio_common::error::{ApplicationErrorCategory, ApplicationFailure};
 use temporalio_sdk::SimplePlugin;
 use temporalio_sdk::activities::{ActivityError, ActivityInfo};
 use temporalio_sdk::interceptors::{
@@ -66,12 +66,14 @@ fn ended(error: &ActivityError) {
     }
 }
 
-/// A refusal is an answer; everything else is a fault, which is retried.
+/// A refusal is an answer, a planned hand-over is none; everything else is a fault, which is retried.
 fn failed(failure: &ApplicationFailure) {
     let kind = failure.type_name().unwrap_or("untyped");
     let error: &(dyn std::error::Error + 'static) = failure.source_error();
     if failure.is_non_retryable() {
         tracing::info!(failure = kind, error, "activity attempt refused");
+    } else if failure.category() == ApplicationErrorCategory::Benign {
+        tracing::info!(failure = kind, error, "activity attempt put off");
     } else {
         let retry_in_ms =
             failure.next_retry_delay().map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));

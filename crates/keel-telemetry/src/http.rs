@@ -36,7 +36,7 @@ pub enum HttpError {
     /// The address cannot be listened on.
     #[error(
         "cannot listen on {listen} for health and metrics; set http.listen to a free address such as 127.0.0.1:0, \
-         or to nothing to do without"
+         or to `off` to do without"
     )]
     Bind {
         /// The address as set.
@@ -51,7 +51,7 @@ pub enum HttpError {
 }
 
 impl HttpServer {
-    /// Binds `options.listen` and begins to answer; `None` when the address is empty.
+    /// Binds `options.listen` and begins to answer; `None` when it is off.
     ///
     /// # Errors
     /// [`HttpError`] when the address cannot be bound or the system gives no thread.

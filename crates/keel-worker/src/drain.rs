@@ -90,7 +90,8 @@ impl Supervisor<'_> {
             if Instant::now() < next_look || self.activities() > 0 {
                 continue;
             }
-            away = if matches!(self.look(LOOK).await, Sight::Away(_)) { away + 1 } else { 0 };
+            away =
+                if matches!(self.look(LOOK).await, Sight::Away(_) | Sight::Slow(_)) { away + 1 } else { 0 };
             next_look = Instant::now() + LOOK;
             if away >= 2 {
                 tracing::warn!("Temporal cannot be reached, so there is nothing to wait for");

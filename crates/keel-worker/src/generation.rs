@@ -182,10 +182,16 @@ impl Drop for Outcome {
     }
 }
 
+impl Drop for Thread {
+    fn drop(&mut self) {
+        // Also when workflow code panicked: a thread that is gone is not stuck.
+        self.pulse.remove();
+    }
+}
+
 impl Thread {
     async fn live(mut self) {
         let result = Box::pin(self.work()).await;
-        self.pulse.remove();
         self.outcome.result = Some(result);
     }
 

@@ -1,5 +1,7 @@
 //! The worker's settings, composed from the sections of the crates that read them.
 
+use std::time::Duration;
+
 use keel_activities::dataset::DatasetOptions;
 use keel_activities::provider::ProviderOptions;
 use keel_activities::store::StoreOptions;
@@ -70,6 +72,10 @@ impl Settings for WorkerSettings {
     const FROM_FILES: &'static [&'static str] = &["store.url", "payments.url", "courier.url"];
 
     fn problems(&self) -> Vec<String> {
+        let endless = self.endless();
+        if !endless.is_empty() {
+            return endless;
+        }
         [
             self.temporal.problems(),
             self.worker.problems(),
@@ -89,6 +95,31 @@ impl Settings for WorkerSettings {
 }
 
 impl WorkerSettings {
+    /// Durations that are longer than anybody lives, with which no sum makes sense.
+    fn endless(&self) -> Vec<String> {
+        fn walk(key: &str, value: &serde_json::Value, problems: &mut Vec<String>) {
+            match value {
+                serde_json::Value::Object(fields) => {
+                    for (name, value) in fields {
+                        let dot = if key.is_empty() { "" } else { "." };
+                        walk(&format!("{key}{dot}{name}"), value, problems);
+                    }
+                }
+                serde_json::Value::String(text) => {
+                    let span = jiff::fmt::friendly::SpanParser::new().parse_unsigned_duration(text);
+                    if span.is_ok_and(|span| span > LONGEST) {
+                        problems.push(format!("{key}: {text} is longer than 10 years; make it shorter"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        let mut problems = Vec::new();
+        let tree = serde_json::to_value(self).expect("settings serialise to JSON");
+        walk("", &tree, &mut problems);
+        problems
+    }
+
     /// Mistakes that only two sections together make.
     fn between_sections(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -120,6 +151,9 @@ impl WorkerSettings {
         problems
     }
 }
+
+/// Longest duration of any setting.
+const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
 /// A heartbeat may come late; only several missing ones mean that an attempt is dead.
 const HEARTBEATS_PER_TIMEOUT: u32 = 3;
@@ -154,6 +188,17 @@ mod tests {
     #[test]
     fn the_defaults_are_without_problems() {
         assert_eq!(WorkerSettings::default().problems(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn endless_durations_are_named_and_break_nothing() {
+        let most = Duration::from_secs(u64::MAX);
+        let mut settings = WorkerSettings::default();
+        settings.worker.graceful_shutdown = most;
+        settings.order.deadline = most;
+        let problems = settings.problems();
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(problems[0].starts_with("order.deadline: "), "{problems:?}");
     }
 
     #[test]

@@ -135,11 +135,13 @@ impl<'a> Supervisor<'a> {
                 () = load.worn_out(), if may_recycle => return Ok(Change::Recycle),
                 () = tokio::time::sleep(lookout.pause(ready)) => {}
             }
-            let sight = self.look(PATIENCE[usize::from(!ready)]).await;
+            let sight = match self.look(PATIENCE[usize::from(!ready)]).await {
+                // The server forgets after five minutes who has had no slot to poll for; it did not restart.
+                Sight::Unseen(why) if self.has_no_need_to_poll(&load) => Sight::Stale(why),
+                sight => sight,
+            };
             self.tell(&sight, &load);
-            if ready {
-                self.ask_store(parts).await;
-            }
+            self.ask_store(parts).await;
             self.prune();
             let lost = lookout.judge(&sight, Instant::now());
             if let Some(why) = &lost {
@@ -168,17 +170,14 @@ impl<'a> Supervisor<'a> {
 
     /// Makes conditions of readiness of what was seen.
     fn tell(&mut self, sight: &Sight, load: &Load) {
+        let idle = self.has_no_need_to_poll(load);
         let Status { temporal, pollers, slots, .. } = &mut self.status;
         match sight {
             Sight::Away(why) | Sight::Slow(why) | Sight::Refused(why) => temporal.fail(why),
             _ => temporal.pass(),
         }
         match sight {
-            // Without a free slot there is nothing to poll for, and `slots` says when that is bad; and a worker that
-            // may only start so many activities a second polls when it may.
-            Sight::Stale(_) if load.is_full() || self.settings.worker.max_activities_per_second > 0.0 => {
-                pollers.pass();
-            }
+            Sight::Stale(_) if idle => pollers.pass(),
             Sight::Stale(why) => pollers.fail(why),
             Sight::Unseen(why) => pollers.wait(why),
             Sight::Polling | Sight::Untold(_) => pollers.pass(),
@@ -194,6 +193,12 @@ impl<'a> Supervisor<'a> {
             Sight::Stale(why) | Sight::Unseen(why) => self.status.set_polls(why),
             Sight::Away(_) | Sight::Slow(_) | Sight::Refused(_) => {}
         }
+    }
+
+    /// Without a free slot there is nothing to poll for, and `slots` says when that is bad; and a worker that may only
+    /// start so many activities a second polls when it may.
+    fn has_no_need_to_poll(&self, load: &Load) -> bool {
+        load.is_full() || self.settings.worker.max_activities_per_second > 0.0
     }
 
     async fn ask_store(&mut self, parts: &Parts) {

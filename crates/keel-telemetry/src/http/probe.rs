@@ -28,7 +28,7 @@ pub enum Probe {
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
     /// There is nothing to ask.
-    #[error("http.listen is empty or has port 0, so nobody can be asked; give it a fixed port")]
+    #[error("http.listen is off or has port 0, so nobody can be asked; give it a fixed port")]
     Off,
     /// Nobody answers.
     #[error("no answer from http://{address}; is the process running, and with the same http.listen?")]

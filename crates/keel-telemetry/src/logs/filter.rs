@@ -22,12 +22,20 @@ const QUIETER: [(&str, &str); 15] = [
     ("rustls_platform_verifier", "warn"),
 ];
 
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
 /// The filter for `level`: the level for everything, the quieter libraries at theirs unless `level` names them.
 ///
 /// A quieter library never becomes louder than the level itself, so `off` and `error` hold for all.
 #[must_use]
 pub(crate) fn directives(level: &str) -> String {
-    let base = level.split(',').map(str::trim).find(|part| !part.contains('=')).unwrap_or("info");
+    let level = &level.to_ascii_lowercase();
+    let mut words = level.split(',').map(str::trim).filter(|part| !part.contains('='));
+    // The parser would take any other word for the name of a module, and log nothing else.
+    if !words.clone().all(|word| LEVELS.contains(&word)) {
+        return "=".to_owned();
+    }
+    let base = words.next().unwrap_or("info");
     let mut filter = if level.contains('=') && !level.split(',').any(|part| !part.contains('=')) {
         format!("{base},{level}")
     } else {
@@ -57,6 +65,8 @@ mod tests {
         assert!(plain.starts_with("debug,") && plain.contains(",temporalio_sdk_core=warn,"), "{plain}");
         let named = directives("info,temporalio_sdk_core=debug");
         assert!(!named.contains("temporalio_sdk_core=warn"), "{named}");
+        assert!(directives("ERROR").contains(",sqlx=error,"));
+        assert_eq!(directives("inof"), "=", "a slip is not a module that alone may log");
         assert!(directives("off").contains(",sqlx=off,"));
         assert!(directives("keel_worker=debug").starts_with("info,keel_worker=debug,"));
     }

@@ -12,6 +12,9 @@ use temporalio_sdk::runtime::{AutoscalingOptions, PollerBehavior};
 
 use super::worker::WorkerOptions;
 
+/// More at once than any machine can use.
+const MOST_SLOTS: usize = 100_000;
+
 /// How many slots there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -173,9 +176,14 @@ impl WorkerOptions {
                 Some(_) if self.tuner == Tuner::Resource => problems.push(format!(
                     "worker.{key}: a fixed number and worker.tuner = \"resource\" exclude each other; remove one"
                 )),
-                Some(slots) if slots < least => {
-                    problems.push(format!("worker.{key}: must be {least} or more"));
+                Some(slots) if !(least..=MOST_SLOTS).contains(&slots) => {
+                    problems.push(format!("worker.{key}: must be from {least} to {MOST_SLOTS}"));
                 }
+                Some(slots) if slots < least.saturating_mul(self.workflow_threads) => problems.push(format!(
+                    "worker.{key}: {slots} cannot be divided among worker.workflow_threads ({}), which take at least \
+                     {least} each; raise it or take fewer threads",
+                    self.workflow_threads
+                )),
                 _ => {}
             }
         }
