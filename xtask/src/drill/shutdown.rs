@@ -90,24 +90,24 @@ fn report(exits: &[Exit], attempts: &Attempts, toll: &Toll, logs: &str) -> anyho
     let longest = exits.iter().map(|exit| exit.took).max().unwrap_or_default();
     let (orders, tasks, datasets) = toll.runs;
     let timeouts = attempts.activity_timeouts;
+    let late = attempts.workflow_task_timeouts;
     eprintln!(
         "  {orders} orders, {tasks} tasks, {datasets} dataset runs, {} activities; {} workflow tasks waited for a \
          worker that was gone, {} failed",
         attempts.activities, attempts.sticky_timeouts, attempts.workflow_task_failures
     );
     println!(
-        "shutdown: times={} failed_activities={} timeouts={timeouts} late_workflow_tasks={} handed_over={} lost={} double={} bad_exits={bad_exits} \
-         longest_exit_s={:.2} deadline_s={}",
+        "shutdown: times={} failed_activities={} timeouts={timeouts} late_workflow_tasks={late} handed_over={} lost={} \
+         double={} bad_exits={bad_exits} longest_exit_s={:.2} deadline_s={}",
         exits.len(),
         attempts.failed_attempts,
-        attempts.workflow_task_timeouts,
         attempts.handed_over,
         toll.lost,
         toll.double,
         longest.as_secs_f64(),
         DEADLINE.as_secs()
     );
-    let clean = attempts.failed_attempts + timeouts + attempts.workflow_task_failures == 0;
+    let clean = attempts.failed_attempts + timeouts + late + attempts.workflow_task_failures == 0;
     anyhow::ensure!(clean && toll.lost + toll.double + bad_exits == 0, "a count is off; {logs}");
     Ok(())
 }
