@@ -62,7 +62,7 @@ fn ended(error: &ActivityError) {
         ActivityError::Application(failure) => failed(failure),
         ActivityError::Cancelled { .. } => tracing::info!("activity attempt cancelled"),
         ActivityError::WillCompleteAsync => {}
-        other => tracing::warn!(failure = kind(other), "activity attempt ended without a result"),
+        _ => tracing::warn!(failure = "other", "activity attempt ended without a result"),
     }
 }
 
@@ -83,13 +83,4 @@ fn failed(failure: &ApplicationFailure) {
     let span = context.span();
     span.set_attribute(KeyValue::new("error.type", kind.to_owned()));
     span.set_status(Status::error(kind.to_owned()));
-}
-
-fn kind(error: &ActivityError) -> &'static str {
-    match error {
-        ActivityError::Application(_) => "application",
-        ActivityError::Cancelled { .. } => "cancelled",
-        ActivityError::WillCompleteAsync => "async",
-        _ => "other",
-    }
 }

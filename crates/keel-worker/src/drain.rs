@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::WorkerError;
 use crate::farewell;
+use crate::generation::Generation;
 use crate::sight::Sight;
 use crate::supervisor::Supervisor;
 
@@ -13,6 +14,8 @@ use crate::supervisor::Supervisor;
 const LOOK: Duration = Duration::from_millis(500);
 /// How long threads that are not waited for any more may take to let go.
 const LET_GO: Duration = Duration::from_secs(1);
+/// Between two looks at our own threads.
+const PAUSE: Duration = Duration::from_millis(2);
 
 impl Supervisor<'_> {
     /// Stops polling, tells the activities, and waits until everything has been reported.
@@ -32,7 +35,7 @@ impl Supervisor<'_> {
             grace = ?options.graceful_shutdown,
             "stopping: no new work, running activities are told"
         );
-        self.generations(|generation| generation.stop_soon());
+        self.generations().for_each(Generation::stop_soon);
         self.unpolled().await;
         // Only now: what is handed over comes back at once, to whoever still polls.
         self.ends.stopping.cancel();
@@ -63,13 +66,8 @@ impl Supervisor<'_> {
     /// Resolves when no generation takes new work any more.
     async fn unpolled(&mut self) {
         let stopped = async {
-            loop {
-                let mut polling = 0;
-                self.generations(|generation| polling += usize::from(generation.is_polling()));
-                if polling == 0 {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(2)).await;
+            while !self.all(|generation| !generation.is_polling()) {
+                tokio::time::sleep(PAUSE).await;
             }
         };
         // A thread that is stuck in workflow code never gets there.
@@ -81,12 +79,10 @@ impl Supervisor<'_> {
         let mut away = 0;
         let mut next_look = Instant::now() + LOOK;
         loop {
-            let mut left = 0;
-            self.generations(|generation| left += usize::from(!generation.is_over()));
-            if left == 0 {
+            if self.all(Generation::is_over) {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(PAUSE).await;
             if Instant::now() < next_look || self.activities() > 0 {
                 continue;
             }
@@ -101,23 +97,23 @@ impl Supervisor<'_> {
     }
 
     async fn let_go(&mut self) {
-        self.generations(|generation| generation.abandon());
+        self.generations().for_each(Generation::abandon);
         let all_over = async {
-            loop {
-                let mut left = 0;
-                self.generations(|generation| left += usize::from(!generation.is_over()));
-                if left == 0 {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
+            while !self.all(Generation::is_over) {
+                tokio::time::sleep(PAUSE).await;
             }
         };
         // A thread that is stuck in workflow code ends with the process.
         let _ = timeout(LET_GO, all_over).await;
     }
 
-    fn generations(&mut self, mut each: impl FnMut(&mut crate::generation::Generation)) {
-        self.retired.iter_mut().chain(self.current.as_mut()).for_each(&mut each);
+    fn generations(&mut self) -> impl Iterator<Item = &mut Generation> {
+        self.retired.iter_mut().chain(self.current.as_mut())
+    }
+
+    /// Whether `done` holds for every generation. All are asked, since asking takes in what they report.
+    fn all(&mut self, done: impl FnMut(&mut Generation) -> bool) -> bool {
+        self.generations().map(done).fold(true, |all, one| all & one)
     }
 
     fn activities(&self) -> usize {

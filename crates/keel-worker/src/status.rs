@@ -1,7 +1,7 @@
 //! What the supervisor tells the world: checks of readiness, one log line for each change, and its part of `/health`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use keel_telemetry::Health;
@@ -126,12 +126,12 @@ impl Status {
 
     /// Where activities of all generations are counted.
     pub(crate) fn activities_run(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.facts.lock().unwrap_or_else(PoisonError::into_inner).activities_run)
+        Arc::clone(&self.facts().activities_run)
     }
 
     /// `generation` polls from now on.
     pub(crate) fn took_over(&self, generation: &Generation) {
-        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut facts = self.facts();
         facts.generation = generation.number;
         facts.load = Some(Arc::clone(&generation.load));
     }
@@ -140,22 +140,27 @@ impl Status {
     pub(crate) fn rebuilt(&self, reason: &'static str, why: &str) {
         tracing::info!(reason, why, "rebuilding the SDK worker");
         metrics::counter!(metric::WORKER_REBUILDS_TOTAL, "reason" => reason).increment(1);
-        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut facts = self.facts();
         facts.rebuilds += 1;
         facts.last_rebuild = Some((reason, why.to_owned(), Instant::now()));
     }
 
     /// So many earlier generations still finish what they have.
     pub(crate) fn set_draining(&self, draining: usize) {
-        self.facts.lock().unwrap_or_else(PoisonError::into_inner).draining = draining;
+        self.facts().draining = draining;
     }
 
     /// How it is known that polls reach the server.
     pub(crate) fn set_polls(&self, how: &str) {
-        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut facts = self.facts();
         if facts.polls != how {
             how.clone_into(&mut facts.polls);
         }
+    }
+
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        // Every change is one assignment.
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Passes on whether the worker is ready; says so when it has just become so.

@@ -141,7 +141,10 @@ impl<'a> Supervisor<'a> {
                 sight => sight,
             };
             self.tell(&sight, &load);
-            self.ask_store(parts).await;
+            // Before that it has just been reached, and the first looks are milliseconds apart.
+            if self.observed.health.has_started() {
+                self.ask_store(parts).await;
+            }
             self.prune();
             let lost = lookout.judge(&sight, Instant::now());
             if let Some(why) = &lost {
