@@ -41,20 +41,19 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<()> {
     let tool = tools::temporal()?;
     let binaries = binaries::build(args.release)?;
-    let (dir, _lock) = paths::claim("chaos")?;
-    paths::wipe(&dir)?;
-    let scope = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let paths::Claim { dir, scope, logs, .. } = &paths::claim("chaos")?;
+    // The undisturbed run has a folder of its own beside it.
+    let logs = &format!("{logs}*");
     let seed = args.seed.unwrap_or_else(Random::fresh_seed);
     let deadline = Instant::now() + LIMIT;
     eprintln!("chaos: seed {seed} (the same moments again: `cargo xtask chaos --seed {seed}`)");
 
     let (reference, storm) = (dir.join("reference"), dir.join("storm"));
-    let logs = format!("the logs are in {}*", paths::shown(&paths::keel("run").join(&scope)));
     undisturbed(&reference, &format!("{scope}-reference"), &tool, &binaries, deadline)
         .with_context(|| format!("the undisturbed run; {logs}"))?;
 
     eprintln!("the storm: {ORDERS} orders, {DATASETS} datasets, {KILLS} kills");
-    let mut stack = Stack::start(plan(&storm, &scope, storm_settings(&reference)?), &tool, &binaries)
+    let mut stack = Stack::start(plan(&storm, scope, storm_settings(&reference)?), &tool, &binaries)
         .with_context(|| logs.clone())?;
     for index in 0..DATASETS {
         let name = format!("data/datasets/{}.csv", dataset_id(index));
@@ -70,7 +69,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
 
     let mut verdict = judge::orders(&orders, &evidence);
     results::datasets(&reference, &storm, &evidence.workflows, &mut verdict)?;
-    report(&verdict, kills, &logs)
+    report(&verdict, kills, logs)
 }
 
 fn report(verdict: &Verdict, kills: usize, logs: &str) -> anyhow::Result<()> {

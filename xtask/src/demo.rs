@@ -36,13 +36,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let tool = tools::temporal()?;
     let binaries = binaries::build(args.release)?;
     let started = Instant::now();
-    let (state, _lock) = paths::claim("demo")?;
-    paths::wipe(&state)?;
-    let scope = state.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let paths::Claim { dir: state, scope, logs, .. } = &paths::claim("demo")?;
 
     headline("1. Start");
     let plan = Plan {
-        scope: &scope,
+        scope,
         state: state.clone(),
         server: ServerOptions { ui: true, ..ServerOptions::default() },
         sandbox_port: None,
@@ -50,14 +48,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         worker_settings: up::throttle(BYTES_PER_SECOND),
         keep_settings: false,
     };
-    let logs = format!("the logs are in {}", paths::shown(&paths::keel("run").join(&scope)));
     let mut stack = Stack::start(plan, &tool, &binaries).with_context(|| logs.clone())?;
     let played = play(&mut stack).with_context(|| logs.clone());
     headline("5. Stop");
     let stopped = stack.stop().with_context(|| logs.clone());
     let order = played?;
     stopped?;
-    println!("\n{}", closing(&state, &order, started.elapsed()));
+    println!("\n{}", closing(state, &order, started.elapsed()));
     Ok(())
 }
 

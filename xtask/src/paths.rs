@@ -83,15 +83,30 @@ fn open(path: &Path) -> anyhow::Result<File> {
         .with_context(|| format!("cannot open {}", path.display()))
 }
 
-/// A folder under `target/keel/` that this process has for itself: `name`, or `name-2` and so on while others run.
+/// A folder that this process has for itself, for as long as the value lives.
+#[derive(Debug)]
+pub struct Claim {
+    /// The folder, empty in the beginning.
+    pub dir: PathBuf,
+    /// Its last part, which also names the folder of the logs.
+    pub scope: String,
+    /// Where the logs are, for people.
+    pub logs: String,
+    _lock: Lock,
+}
+
+/// An emptied folder under `target/keel/`: `name`, or `name-2` and so on while others run.
 ///
 /// # Errors
 /// When the folder cannot be made, or sixteen others are at work.
-pub fn claim(name: &str) -> anyhow::Result<(PathBuf, Lock)> {
+pub fn claim(name: &str) -> anyhow::Result<Claim> {
     for number in 1..=16 {
-        let dir = if number == 1 { keel(name) } else { keel(&format!("{name}-{number}")) };
+        let scope = if number == 1 { name.to_owned() } else { format!("{name}-{number}") };
+        let dir = keel(&scope);
         if let Some(lock) = Lock::try_take(&dir.with_extension("lock"))? {
-            return Ok((dir, lock));
+            wipe(&dir)?;
+            let logs = format!("the logs are in {}", shown(&keel("run").join(&scope)));
+            return Ok(Claim { dir, scope, logs, _lock: lock });
         }
     }
     anyhow::bail!("16 runs of `cargo xtask {name}` are at work in this checkout: stop some of them")

@@ -1,5 +1,6 @@
 //! The product's worker as the measurements start it.
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -59,12 +60,18 @@ impl Place {
             .env("KEEL__COURIER__URL", format!("{}/courier", self.sandbox))
             .env("KEEL__DATASET__DATA_DIR", dir.join("data"))
             .env("KEEL__LOG__LEVEL", "warn")
+            .env("KEEL__HTTP__LISTEN", "off")
             .env("KEEL__WORKER__READY_FILE", &ready_file)
             .envs(settings.iter().map(|(name, value)| (name, value)));
-        if settings.iter().all(|(name, _)| *name != "KEEL__HTTP__LISTEN") {
-            // An empty variable counts as not set, so it takes a flag to turn the endpoints off.
-            command.args(["--set", "http.listen="]);
-        }
         Ok(Setup { queue, ready_file, command })
     }
+}
+
+/// An address of this machine that nobody listens on at this moment.
+///
+/// # Errors
+/// When the system has no port left.
+pub fn free_address() -> Result<String> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).context("cannot find a free port")?;
+    Ok(listener.local_addr()?.to_string())
 }

@@ -1,12 +1,11 @@
 //! `bench-start`: how soon a worker is ready, and what it holds while it idles.
 
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::process::Worker;
-use crate::product::Place;
+use crate::product::{Place, free_address};
 
 /// When a start has failed.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -27,7 +26,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     ensure!(args.starts > 0, "--starts 0 measures nothing");
     let dir = tempfile::tempdir()?;
-    let listen = format!("127.0.0.1:{}", free_port()?);
+    let listen = free_address()?;
     let mut times = Vec::new();
     let mut last = None;
     for _ in 0..args.starts {
@@ -82,11 +81,6 @@ fn quantile(sorted: &[Duration], share: f64) -> Duration {
 
 fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
-}
-
-fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).context("cannot find a free port")?;
-    Ok(listener.local_addr()?.port())
 }
 
 #[cfg(test)]

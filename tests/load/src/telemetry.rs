@@ -4,13 +4,12 @@ mod scrape;
 mod sink;
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::contest::{Contestant, Turns, contest};
-use crate::product::Place;
+use crate::product::{Place, free_address};
 use crate::work::connect;
 use scrape::Scraper;
 use sink::Sink;
@@ -31,7 +30,7 @@ pub async fn run(args: Args) -> Result<()> {
     let dir = tempfile::tempdir()?;
     let off = Contestant::start(args.place.product(dir.path(), "off", &[])?)?;
     let sink = Sink::start().await?;
-    let listen = format!("127.0.0.1:{}", free_port()?);
+    let listen = free_address()?;
     let log = dir.path().join("worker.log");
     let on = start_observed(&args.place, dir.path(), &listen, &sink, &log)?;
     let scraper = Scraper::start(format!("http://{listen}/metrics"));
@@ -70,9 +69,4 @@ fn start_observed(place: &Place, dir: &Path, listen: &str, sink: &Sink, log: &Pa
     let mut setup = place.product(dir, "on", &settings)?;
     setup.command.stderr(File::create(log).context("cannot write the worker's log")?);
     Contestant::start(setup)
-}
-
-fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).context("cannot find a free port")?;
-    Ok(listener.local_addr()?.port())
 }

@@ -32,7 +32,7 @@ pub struct Ground {
     pub probe: Probe,
     /// Where the logs are, for people.
     pub logs: String,
-    _lock: paths::Lock,
+    _claim: paths::Claim,
 }
 
 /// How a drill's ground is laid.
@@ -71,16 +71,14 @@ impl Ground {
     pub fn lay(layout: &Layout<'_>) -> anyhow::Result<Self> {
         let tool = tools::temporal()?;
         let (binaries, program) = binaries::build_with_load(layout.release)?;
-        let (dir, lock) = paths::claim(layout.name)?;
-        paths::wipe(&dir)?;
-        let scope = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let logs = format!("the logs are in {}", paths::shown(&paths::keel("run").join(&scope)));
+        let claim = paths::claim(layout.name)?;
+        let paths::Claim { dir, scope, logs, .. } = &claim;
         let server =
             ServerOptions { database: layout.durable.then(|| dir.join("temporal.db")), ..Default::default() };
         let given = layout.worker_settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
         let plan = Plan {
-            scope: &scope,
-            state: dir,
+            scope,
+            state: dir.clone(),
             server,
             sandbox_port: None,
             http_port: None,
@@ -93,7 +91,7 @@ impl Ground {
         stack.start_worker().with_context(|| logs.clone())?;
         let probe = Probe::new(&stack.settings.http);
         let load = Load::start(&program, layout.flow, &stack).with_context(|| logs.clone())?;
-        Ok(Self { load, stack, probe, logs, _lock: lock })
+        Ok(Self { load, stack, probe, logs: logs.clone(), _claim: claim })
     }
 
     /// Lets the load end, stops everything and says what it cost.

@@ -63,16 +63,13 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let tool = tools::temporal()?;
     let binaries = binaries::build(args.release)?;
-    let (dir, _lock) = paths::claim("drill-provider-outage")?;
-    paths::wipe(&dir)?;
-    let scope = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let logs = format!("the logs are in {}", paths::shown(&paths::keel("run").join(&scope)));
-    let mut stack = Stack::start(plan(&dir, &scope, args), &tool, &binaries).with_context(|| logs.clone())?;
+    let paths::Claim { dir, scope, logs, .. } = &paths::claim("drill-provider-outage")?;
+    let mut stack = Stack::start(plan(dir, scope, args), &tool, &binaries).with_context(|| logs.clone())?;
     let held = hold(&mut stack, args).with_context(|| logs.clone());
     let stopped = stack.stop().with_context(|| logs.clone());
     let (figures, verdict) = held?;
     stopped?;
-    report(args, &figures, &verdict, &logs)
+    report(args, &figures, &verdict, logs)
 }
 
 fn plan<'a>(state: &Path, scope: &'a str, args: &Args) -> Plan<'a> {
