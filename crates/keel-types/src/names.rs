@@ -111,11 +111,22 @@ pub mod metric {
     pub const STORE_SECONDS: &str = "keel_store_seconds";
     /// Gauge: 1 while the worker is ready for work, else 0.
     pub const WORKER_READY: &str = "keel_worker_ready";
-    /// Counter: times the SDK worker was rebuilt inside the process. Label `reason` (`recycle`, `failed`,
-    /// `server_lost`).
+    /// Counter: times the SDK worker was rebuilt inside the process. Label `reason`, one of [`super::rebuild`].
     pub const WORKER_REBUILDS_TOTAL: &str = "keel_worker_rebuilds_total";
     /// Gauge: always 1. Labels `version`, `build_id`, `role`.
     pub const BUILD_INFO: &str = "keel_build_info";
+}
+
+/// Why SDK workers are rebuilt inside the process: label values of [`metric::WORKER_REBUILDS_TOTAL`].
+pub mod rebuild {
+    /// They ran many activities, for each of which the SDK keeps some memory.
+    pub const RECYCLE: &str = "recycle";
+    /// They gave up.
+    pub const FAILED: &str = "failed";
+    /// The server was away.
+    pub const SERVER_LOST: &str = "server_lost";
+    /// All of them.
+    pub const ALL: [&str; 3] = [RECYCLE, FAILED, SERVER_LOST];
 }
 
 /// The workflow id under which Keel's own client runs an order, so that a second submit finds the first.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use keel_activities::count;
 use keel_telemetry::http::{About, Endpoints, Probe, log_level, probe};
 use keel_telemetry::{HttpServer, Metrics, Telemetry};
-use keel_types::names::{metric, workflow};
+use keel_types::names::{metric, rebuild, workflow};
 use keel_worker::{Observed, WorkerSettings};
 
 use crate::series::SERIES;
@@ -31,7 +31,7 @@ pub(crate) fn serve(
     collected.watch_runtime();
     collected.observe(count::observe);
     count::begin();
-    for reason in ["recycle", "failed", "server_lost"] {
+    for reason in rebuild::ALL {
         metrics::counter!(metric::WORKER_REBUILDS_TOTAL, "reason" => reason).increment(0);
     }
     observed.instruments.meter = Some(collected.sdk_meter());

@@ -5,6 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use keel_types::names::rebuild;
+
 use crate::backoff::Backoff;
 use crate::build::{Ends, Parts};
 use crate::generation::Generation;
@@ -108,11 +110,11 @@ impl<'a> Supervisor<'a> {
                     self.status.publish(self.settings)?;
                     self.retire();
                     tokio::time::sleep(self.backoff.pause()).await;
-                    self.raise("failed", &why, parts).await?;
+                    self.raise(rebuild::FAILED, &why, parts).await?;
                 }
                 Change::ServerLost(why) => {
                     self.retire();
-                    self.raise("server_lost", &why, parts).await?;
+                    self.raise(rebuild::SERVER_LOST, &why, parts).await?;
                 }
             }
         }
@@ -258,7 +260,7 @@ impl<'a> Supervisor<'a> {
             }
         };
         if seen {
-            self.status.rebuilt("recycle", &format!("{run} activities ran"));
+            self.status.rebuilt(rebuild::RECYCLE, &format!("{run} activities ran"));
             self.recycle_after = Instant::now();
         } else {
             self.go_back();

@@ -1,5 +1,7 @@
 //! One test's world: its own queue, sandbox, store and data directory on the shared server.
 
+mod outside;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::process::{Daemon, Output, run};
-use crate::wait::{DEADLINE, eventually};
+use crate::wait::eventually;
 
 /// An id nobody else uses.
 ///
@@ -115,18 +117,6 @@ impl World {
         std::fs::read_to_string(self.dir.path().join("worker.log")).unwrap_or_default()
     }
 
-    /// Waits until `/readyz` of the running worker answers with `status` and returns its text.
-    ///
-    /// # Panics
-    /// When it does not in time.
-    #[must_use]
-    pub fn readiness(&self, status: u16) -> String {
-        eventually(&format!("{status} of /readyz"), || {
-            let (found, text) = self.get("/readyz");
-            (found == status).then_some(text)
-        })
-    }
-
     /// Every event of a run, as the server keeps them.
     ///
     /// # Panics
@@ -136,53 +126,6 @@ impl World {
         let shown =
             self.temporal(&["workflow", "show", "--workflow-id", workflow_id, "-o", "json"]).ok().json();
         shown["events"].as_array().expect("a list of events").clone()
-    }
-
-    /// Where the running worker offers health and metrics, `host:port`.
-    ///
-    /// # Panics
-    /// When there is no worker, or it does not say.
-    #[must_use]
-    pub fn http_address(&self) -> String {
-        let worker = self.worker.as_ref().expect("a running worker");
-        eventually("a worker that offers its endpoints", || {
-            let log = worker.log();
-            let line = log.lines().rev().find(|line| line.contains("http endpoints listening"))?;
-            let line: Value = serde_json::from_str(line).ok()?;
-            Some(line["address"].as_str()?.to_owned())
-        })
-    }
-
-    /// Asks the running worker for a page such as `/readyz`: status and text.
-    ///
-    /// # Panics
-    /// When nobody answers.
-    #[must_use]
-    pub fn get(&self, path: &str) -> (u16, String) {
-        let mut answer = ureq::get(format!("http://{}{path}", self.http_address()))
-            .config()
-            .timeout_global(Some(DEADLINE))
-            .http_status_as_error(false)
-            .build()
-            .call()
-            .expect("the endpoints answer");
-        (answer.status().as_u16(), answer.body_mut().read_to_string().expect("text"))
-    }
-
-    /// Sends `text` to a page of the running worker: status and answer.
-    ///
-    /// # Panics
-    /// When nobody answers.
-    #[must_use]
-    pub fn put(&self, path: &str, text: &str) -> (u16, String) {
-        let mut answer = ureq::put(format!("http://{}{path}", self.http_address()))
-            .config()
-            .timeout_global(Some(DEADLINE))
-            .http_status_as_error(false)
-            .build()
-            .send(text)
-            .expect("the endpoints answer");
-        (answer.status().as_u16(), answer.body_mut().read_to_string().expect("text"))
     }
 
     /// Ends the worker with SIGKILL: no warning, no draining.
@@ -290,53 +233,6 @@ impl World {
         });
         std::fs::write(&path, order.to_string()).expect("the order is written");
         path.display().to_string()
-    }
-
-    /// What the providers did for an order: captured, refunded, booked, cancelled.
-    #[must_use]
-    pub fn effects(&self, order_id: &str) -> [u64; 4] {
-        let summary: Value = ureq::get(format!("{}/journal/summary", self.sandbox_url))
-            .config()
-            .timeout_global(Some(DEADLINE))
-            .build()
-            .call()
-            .expect("the journal answers")
-            .body_mut()
-            .read_json()
-            .expect("the summary is JSON");
-        let order = &summary["orders"][order_id];
-        ["captured", "refunded", "booked", "cancelled"].map(|key| order[key].as_u64().unwrap_or_default())
-    }
-
-    /// What the providers were asked for an order, oldest first.
-    #[must_use]
-    pub fn journal(&self, order_id: &str) -> Vec<Value> {
-        let text = ureq::get(format!("{}/journal?order={order_id}", self.sandbox_url))
-            .config()
-            .timeout_global(Some(DEADLINE))
-            .build()
-            .call()
-            .expect("the journal answers")
-            .body_mut()
-            .read_to_string()
-            .expect("the journal is text");
-        text.lines().map(|line| serde_json::from_str(line).expect("NDJSON")).collect()
-    }
-
-    /// Where the sandbox listens, such as `http://127.0.0.1:40123`.
-    #[must_use]
-    pub fn sandbox_url(&self) -> &str {
-        &self.sandbox_url
-    }
-
-    /// Makes a provider misbehave, or behave again.
-    pub fn fault(&self, provider: &str, fault: &Value) {
-        ureq::put(format!("{}/faults/{provider}", self.sandbox_url))
-            .config()
-            .timeout_global(Some(DEADLINE))
-            .build()
-            .send_json(fault)
-            .expect("the fault is set");
     }
 
     /// The stored record of an order, from `keel-worker store export`.
