@@ -6,15 +6,19 @@ use keel_activities::dataset::DatasetActivities;
 use keel_activities::order::OrderActivities;
 use keel_activities::store::{self, Store};
 use keel_workflows::options::WorkflowOptions;
-use temporalio_client::Client;
+use temporalio_client::{Client, NamespacedClient};
+use temporalio_sdk::Worker;
 use temporalio_sdk::runtime::worker_tuner::ResourceBasedController;
-use temporalio_sdk::{Runtime, Worker};
+use temporalio_sdk_core::{CoreRuntime, init_worker};
 use tokio_util::sync::CancellationToken;
 
+use crate::farewell::Farewell;
+use crate::gate::Gate;
 use crate::intercept::{ActivityWatch, WorkflowWatch};
 use crate::load::Load;
 use crate::providers::Providers;
 use crate::settings::tuning::{Tuning, controller};
+use crate::sticky::Sticky;
 use crate::{WorkerError, WorkerSettings};
 
 pub(crate) async fn store(settings: &WorkerSettings) -> Result<Arc<dyn Store>, WorkerError> {
@@ -75,13 +79,13 @@ impl Parts {
         Arc::clone(&self.store)
     }
 
-    /// One SDK worker, ready to poll over its own connection.
+    /// One SDK worker, ready to poll over its own connection, and its way out.
     pub(crate) fn worker(
         &self,
-        runtime: &Runtime,
-        client: Client,
+        runtime: &CoreRuntime,
+        client: &Client,
         load: &Arc<Load>,
-    ) -> Result<Worker, WorkerError> {
+    ) -> Result<(Worker, Farewell), WorkerError> {
         let settings = &self.settings;
         let options = &settings.worker;
         let tuning = Tuning::new(options, self.controller.as_ref());
@@ -107,10 +111,26 @@ impl Parts {
             load: Arc::clone(load),
             ending: self.ends.ending.clone(),
         });
-        worker.worker_interceptor(WorkflowWatch { load: Arc::clone(load) });
+        let sticky = Arc::new(Sticky::default());
+        worker.worker_interceptor(WorkflowWatch { load: Arc::clone(load), sticky: Arc::clone(&sticky) });
         keel_workflows::register(&mut worker, &self.workflows).map_err(create)?;
-        Worker::new(runtime, client, worker).map_err(create)
+        let gate = Gate::default();
+        let worker = gated(runtime, client, worker, &gate)?;
+        Ok((worker, Farewell { client: client.clone(), gate, sticky, load: Arc::clone(load) }))
     }
+}
+
+/// What `Worker::new` of the SDK does, with the gate put before its workflow polls.
+fn gated(
+    runtime: &CoreRuntime,
+    client: &Client,
+    options: temporalio_sdk::WorkerOptions,
+    gate: &Gate,
+) -> Result<Worker, WorkerError> {
+    let mut config = options.to_core_options(client.namespace(), client.identity()).map_err(create)?;
+    config.tuner = config.tuner.map(|tuner| gate.before(tuner));
+    let core = init_worker(runtime, config, client.connection().clone()).map_err(create)?;
+    Worker::new_from_core_options(Arc::new(core), client.options().clone(), options).map_err(create)
 }
 
 fn create<E: Into<Box<dyn std::error::Error + Send + Sync>>>(error: E) -> WorkerError {

@@ -1,18 +1,24 @@
-//! Choosing the moment in which an SDK worker is told to shut down.
+//! How an SDK worker leaves: it is told to shut down when it has nothing, and nothing is on its way to it.
 //!
-//! In the middle of a workflow task it must not be: a local activity that the task asks for next is not begun any more, and
-//! the task times out ten seconds later. Just as lost is a task that the server hands out at the very moment the polls are
-//! dropped. So the worker is told when it has no workflow task, and if there is time, when none is to be expected either.
+//! In the middle of a workflow task it must not be told: a local activity that the task asks for next is not begun any
+//! more, and the task times out ten seconds later. Just as lost is a task that the server hands out at the very moment
+//! the polls are dropped. So first the gate before new polls is closed and the sticky queue is retired; then the polls
+//! that are left come home, at once under load. A poll that waits at an idle queue does not; it may be dropped when
+//! nothing is to be expected.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use temporalio_client::Client;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::gate::Gate;
 use crate::load::Load;
+use crate::sticky::{Sticky, retire};
 
 /// Longest wait for any moment, from the hurry on.
-pub(crate) const LONGEST: Duration = Duration::from_secs(6);
+pub(crate) const LONGEST: Duration = Duration::from_secs(8);
 /// How long the best moment is waited for when the process stops, and when the worker is only replaced.
 const SILENT_SOON: Duration = Duration::from_secs(3);
 const SILENT: Duration = Duration::from_secs(20);
@@ -23,26 +29,85 @@ const SILENCE: Duration = Duration::from_millis(400);
 /// An activity that has run for longer will hardly end right now.
 const YOUNG: Duration = Duration::from_secs(2);
 const STEP: Duration = Duration::from_millis(1);
+/// After the sticky queue is retired, a poll may still begin whose slot was taken before, and wakes the queue up: it is
+/// retired again, after pauses that double.
+const AGAIN: Duration = Duration::from_millis(5);
+const AGAIN_TIMES: u32 = 8;
+/// How long the name of the sticky queue is looked for, and how often.
+const SEARCH: Duration = Duration::from_secs(2);
+const SEARCH_STEP: Duration = Duration::from_millis(50);
+/// For each question to the server on the way out.
+const CALL: Duration = Duration::from_secs(1);
 
-/// Resolves in such a moment. To be used at once, on the thread that runs the workflows.
-pub(crate) async fn lull(load: &Load, hurry: &CancellationToken) {
-    let mut silent_until = Instant::now() + SILENT;
-    let mut hurried = false;
-    loop {
-        if hurry.is_cancelled() && !hurried {
-            hurried = true;
-            silent_until = silent_until.min(Instant::now() + SILENT_SOON);
+/// What one SDK worker needs to leave well.
+#[derive(Clone, Debug)]
+pub(crate) struct Farewell {
+    pub(crate) client: Client,
+    pub(crate) gate: Gate,
+    pub(crate) sticky: Arc<Sticky>,
+    pub(crate) load: Arc<Load>,
+}
+
+impl Farewell {
+    /// Takes no more work, and resolves in the moment to shut down. To be used on the thread that runs the workflows.
+    pub(crate) async fn ready(&self, hurry: &CancellationToken) {
+        // Found first: between the closing and the retiring, tasks pile up in the sticky queue.
+        let queue = self.sticky_queue().await;
+        self.gate.close();
+        let retired = async {
+            if let Some(queue) = queue {
+                self.retire(&queue).await;
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = self.lull(hurry) => {}
+            () = retired => {}
         }
-        let now = Instant::now();
-        if load.is_silent(SILENCE, YOUNG) || now > silent_until && load.is_quiet() {
-            return;
+    }
+
+    /// Asks for the queue's name until it is known or does not matter, for a while.
+    async fn sticky_queue(&self) -> Option<String> {
+        let until = Instant::now() + SEARCH;
+        while self.sticky.is_used() && !self.load.is_silent(SILENCE, YOUNG) && Instant::now() < until {
+            if let Ok(Some(queue)) = timeout(CALL, self.sticky.queue(&self.client)).await {
+                return Some(queue);
+            }
+            sleep(SEARCH_STEP).await;
         }
-        if now > silent_until + ANY {
-            tracing::warn!(
-                "an SDK worker stops in the middle of workflow tasks; the server hands them out again"
-            );
-            return;
+        None
+    }
+
+    async fn retire(&self, queue: &str) {
+        for round in 0..AGAIN_TIMES {
+            let _ = timeout(CALL, retire(&self.client, queue)).await;
+            sleep(AGAIN * 2_u32.pow(round)).await;
         }
-        sleep(STEP).await;
+    }
+
+    async fn lull(&self, hurry: &CancellationToken) {
+        let mut silent_until = Instant::now() + SILENT;
+        let mut hurried = false;
+        loop {
+            if hurry.is_cancelled() && !hurried {
+                hurried = true;
+                silent_until = silent_until.min(Instant::now() + SILENT_SOON);
+            }
+            let now = Instant::now();
+            if self.gate.is_empty()
+                || self.load.is_silent(SILENCE, YOUNG)
+                || now > silent_until && self.load.is_quiet()
+            {
+                tracing::debug!(polls = self.gate.polls(), "an SDK worker stops");
+                return;
+            }
+            if now > silent_until + ANY {
+                tracing::warn!(
+                    "an SDK worker stops in the middle of workflow tasks; the server hands them out again"
+                );
+                return;
+            }
+            sleep(STEP).await;
+        }
     }
 }

@@ -10,15 +10,15 @@ use keel_telemetry::Health;
 use keel_telemetry::health::Pulse;
 use keel_temporal::Instruments;
 use temporalio_client::Client;
-use temporalio_sdk::runtime::RuntimeOptions;
-use temporalio_sdk::{Runtime, Worker};
+use temporalio_sdk::Worker;
+use temporalio_sdk_core::{CoreRuntime, RuntimeOptions};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, error::TryRecvError, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use crate::WorkerError;
 use crate::build::Parts;
-use crate::farewell;
+use crate::farewell::Farewell;
 use crate::load::Load;
 
 /// A workflow thread that does not come round for so long is stuck in workflow code, and the process is not alive.
@@ -201,10 +201,10 @@ impl Thread {
             .build()
             .map_err(|error| WorkerError::Create(error.into()))?;
         let runtime =
-            Runtime::from_current_tokio(options).map_err(|error| WorkerError::Create(Box::new(error)))?;
-        let mut worker = self.parts.worker(&runtime, self.client.clone(), &self.load)?;
+            CoreRuntime::new_assume_tokio(options).map_err(|error| WorkerError::Create(error.into()))?;
+        let (mut worker, farewell) = self.parts.worker(&runtime, &self.client, &self.load)?;
         let key = worker.worker_instance_key();
-        let result = self.poll(&mut worker).await;
+        let result = self.poll(&mut worker, &farewell).await;
         // A worker that failed or was abandoned has not deregistered itself.
         (worker.shutdown_handle())();
         drop(worker);
@@ -215,12 +215,12 @@ impl Thread {
         result
     }
 
-    async fn poll(&self, worker: &mut Worker) -> Result<(), WorkerError> {
+    async fn poll(&self, worker: &mut Worker, farewell: &Farewell) -> Result<(), WorkerError> {
         let stop = worker.shutdown_handle();
         let mut polling = pin!(worker.run());
         let mut farewell = pin!(async {
             self.stop.cancelled().await;
-            farewell::lull(&self.load, &self.hurry).await;
+            farewell.ready(&self.hurry).await;
         });
         let mut ticks = tokio::time::interval(BEAT);
         let mut stopping = false;

@@ -17,6 +17,7 @@ use temporalio_sdk::interceptors::{
 use tokio_util::sync::CancellationToken;
 
 use crate::load::{Kind, Load};
+use crate::sticky::Sticky;
 
 /// Counts activities, and ends those that still run when the process must.
 #[derive(Debug)]
@@ -55,15 +56,17 @@ impl ActivityInboundInterceptor for ActivityWatch {
     }
 }
 
-/// Counts workflow tasks.
+/// Counts workflow tasks, and notes whose they are.
 #[derive(Debug)]
 pub(crate) struct WorkflowWatch {
     pub(crate) load: Arc<Load>,
+    pub(crate) sticky: Arc<Sticky>,
 }
 
 #[async_trait(?Send)]
 impl WorkerInterceptor for WorkflowWatch {
     async fn on_workflow_activation(&self, activation: &WorkflowActivation) -> Result<(), anyhow::Error> {
+        self.sticky.note(activation);
         let (mut resolved, mut evicted) = (0, false);
         for job in &activation.jobs {
             match &job.variant {

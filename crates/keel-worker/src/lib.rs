@@ -8,6 +8,7 @@ mod build;
 mod drain;
 mod error;
 mod farewell;
+mod gate;
 mod generation;
 mod intercept;
 mod load;
@@ -19,6 +20,7 @@ mod run;
 mod settings;
 mod sight;
 mod status;
+mod sticky;
 mod supervisor;
 
 pub use error::WorkerError;

@@ -92,15 +92,15 @@ fn report(exits: &[Exit], attempts: &Attempts, toll: &Toll, logs: &str) -> anyho
     let timeouts = attempts.activity_timeouts;
     let late = attempts.workflow_task_timeouts;
     eprintln!(
-        "  {orders} orders, {tasks} tasks, {datasets} dataset runs, {} activities; {} workflow tasks waited for a \
-         worker that was gone, {} failed",
-        attempts.activities, attempts.sticky_timeouts, attempts.workflow_task_failures
+        "  {orders} orders, {tasks} tasks, {datasets} dataset runs, {} activities, {} failed workflow tasks",
+        attempts.activities, attempts.workflow_task_failures
     );
     println!(
-        "shutdown: times={} failed_activities={} timeouts={timeouts} late_workflow_tasks={late} handed_over={} lost={} \
+        "shutdown: times={} failed_activities={} timeouts={timeouts} late_workflow_tasks={late} sticky_waits={} handed_over={} lost={} \
          double={} bad_exits={bad_exits} longest_exit_s={:.2} deadline_s={}",
         exits.len(),
         attempts.failed_attempts,
+        attempts.sticky_timeouts,
         attempts.handed_over,
         toll.lost,
         toll.double,

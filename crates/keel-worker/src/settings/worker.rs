@@ -104,7 +104,7 @@ impl Default for WorkerOptions {
             max_cached_workflows: 1000,
             sticky_timeout: Duration::from_secs(10),
             heartbeat_interval: Duration::from_secs(1),
-            rebuild_after_activities: 20_000,
+            rebuild_after_activities: 10_000,
             saturated_after: Duration::from_secs(60),
             reconnect: ReconnectOptions::default(),
             graceful_shutdown: Duration::from_secs(10),
