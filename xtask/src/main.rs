@@ -10,6 +10,7 @@ mod binaries;
 mod chaos;
 mod ci;
 mod demo;
+mod deploy;
 mod drill;
 mod exec;
 mod interrupt;
@@ -49,6 +50,12 @@ enum Task {
     Soak(soak::Args),
     Bench(bench::Args),
     Drill(drill::Args),
+    Deploy(deploy::Args),
+    Status(deploy::StatusArgs),
+    Health(deploy::HealthArgs),
+    Scale(deploy::ScaleArgs),
+    Logs(deploy::LogsArgs),
+    Down(deploy::DownArgs),
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
@@ -66,6 +73,12 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Task::Soak(args) => soak::run(&args),
         Task::Bench(args) => bench::run(args),
         Task::Drill(args) => drill::run(args),
+        Task::Deploy(args) => deploy::run(&args),
+        Task::Status(args) => deploy::status(&args),
+        Task::Health(args) => deploy::health(&args),
+        Task::Scale(args) => deploy::scale(&args),
+        Task::Logs(args) => deploy::logs(&args),
+        Task::Down(args) => deploy::down(&args),
     }
 }
 

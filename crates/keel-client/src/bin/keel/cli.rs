@@ -9,6 +9,7 @@ use keel_types::order::id_problem;
 
 use crate::dataset::DatasetCommand;
 use crate::doctor::DoctorArgs;
+use crate::keep::KeepArgs;
 use crate::order::OrderCommand;
 use crate::task::TaskCommand;
 
@@ -83,6 +84,8 @@ pub(crate) enum Command {
     /// Look at the settings
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Start containers of the Compose stack again that were killed; runs until it is ended
+    Keep(KeepArgs),
     /// Print the completion script for a shell
     Completions {
         /// The shell
@@ -109,6 +112,7 @@ impl Command {
             Self::Doctor(_) => "keel doctor",
             Self::Why { .. } => "keel why",
             Self::Config(_) => "keel config",
+            Self::Keep(_) => "keel keep",
             Self::Completions { .. } => "keel completions",
         }
     }
