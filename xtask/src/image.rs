@@ -19,8 +19,8 @@ use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::tools::{self, Docker};
 use crate::paths;
+use crate::tools::{self, Docker};
 use product::{PRODUCTS, Product};
 use spec::{BUILD_LABEL, Image, RECIPE_LABEL};
 pub use stamp::Stamp;

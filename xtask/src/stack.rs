@@ -20,7 +20,7 @@ pub use load::{Account, Attempts, Flow, Load};
 pub use ports::free_port;
 pub use postgres::Postgres;
 pub use probe::Probe;
-pub use sandbox::{Effects, Sandbox};
+pub use sandbox::{Effects, Sandbox, effects_at};
 pub use series::Page;
 pub use service::{Logs, is_running};
 pub use temporal::{DYNAMIC_CONFIG, SEARCH_ATTRIBUTES, ServerOptions, TemporalServer};

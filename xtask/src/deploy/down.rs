@@ -1,11 +1,13 @@
 //! `cargo xtask down`: everything stopped in order; what is kept is only removed by those who say so.
 
 use std::io::{BufRead, IsTerminal};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::bail;
 
 use super::stack::{Common, Stack};
+use super::state::State;
 
 const LIMIT: Duration = Duration::from_secs(180);
 
@@ -31,17 +33,22 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.volumes && !args.yes && !stack.is_dry() {
         confirm(&stack.project)?;
     }
-    // Whatever was started with whatever profile goes.
-    let mut command = stack.compose(&["--profile", "*", "--progress", "plain", "down", "--remove-orphans"]);
-    if args.volumes {
-        command.arg("--volumes");
-    }
-    stack.change(&mut command, LIMIT)?;
-    if args.volumes {
-        stack.state = super::state::State::default();
-        stack.save()?;
-    }
-    Ok(())
+    if args.volumes { remove(&mut stack) } else { stack.change(&mut command(&stack), LIMIT) }
+}
+
+/// Stops everything and removes what it kept.
+///
+/// # Errors
+/// When Compose fails.
+pub fn remove(stack: &mut Stack) -> anyhow::Result<()> {
+    stack.change(command(stack).arg("--volumes"), LIMIT)?;
+    stack.state = State::default();
+    stack.save()
+}
+
+/// Whatever was started with whatever profile goes.
+fn command(stack: &Stack) -> Command {
+    stack.compose(&["--profile", "*", "--progress", "plain", "down", "--remove-orphans"])
 }
 
 fn confirm(project: &str) -> anyhow::Result<()> {

@@ -55,6 +55,17 @@ impl Stack {
         }
     }
 
+    /// Runs another command of a container's own program in it, and returns what that prints.
+    ///
+    /// # Errors
+    /// When it fails, with what it said, or takes longer than `limit`.
+    pub fn inside(&self, container: &Container, args: &[&str], limit: Duration) -> anyhow::Result<String> {
+        let program = container.check.first().with_context(|| {
+            format!("the image {} has no health check, so it is not one of Keel's", container.image)
+        })?;
+        self.call(&[&["exec", &container.id, program], args].concat(), limit)
+    }
+
     /// Runs the health check of each container, side by side.
     fn check(&self, containers: &[&Container]) -> anyhow::Result<Vec<bool>> {
         let mut commands: Vec<_> = containers

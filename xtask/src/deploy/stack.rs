@@ -69,6 +69,19 @@ impl Stack {
         Ok(Self { project: common.project.clone(), state, docker, compose, dry_run: common.dry_run })
     }
 
+    /// A project of a test's own, on ports of its own.
+    ///
+    /// # Errors
+    /// When Docker or Compose is missing, or the system has no port left.
+    pub fn for_test(project: &str) -> anyhow::Result<Self> {
+        let common = Common { dry_run: false, output: Form::Text, project: project.to_owned() };
+        let mut stack = Self::open(&common)?;
+        for name in ["FRONT", "TEMPORAL", "UI", "PROMETHEUS", "ALERTMANAGER", "GRAFANA", "SANDBOX"] {
+            stack.state.ports.insert(format!("KEEL_PORT_{name}"), crate::stack::free_port()?.to_string());
+        }
+        Ok(stack)
+    }
+
     /// The folder of its state.
     pub fn dir(&self) -> PathBuf {
         dir(&self.project)
@@ -104,7 +117,10 @@ impl Stack {
             words.extend(["--profile".to_owned(), "demo".to_owned()]);
         }
         words.extend(args.iter().map(|&arg| arg.to_owned()));
-        self.compose.command(&words.iter().map(String::as_str).collect::<Vec<_>>())
+        let mut command = self.compose.command(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        // Compose takes a variable of the environment over one of the file, and the state has taken it over already.
+        command.envs(&self.state.ports).envs(&self.state.build.images);
+        command
     }
 
     /// The Compose files, the later over the earlier.
@@ -160,7 +176,7 @@ impl Stack {
     /// The published port of a service, as the last deployment set it.
     pub fn port(&self, name: &str, default: u16) -> u16 {
         let key = format!("KEEL_PORT_{name}");
-        let given = std::env::var(&key).ok().or_else(|| self.state.ports.get(&key).cloned());
+        let given = self.state.ports.get(&key).cloned().or_else(|| std::env::var(&key).ok());
         given.and_then(|text| text.parse().ok()).unwrap_or(default)
     }
 }

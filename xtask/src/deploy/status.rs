@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::containers::Container;
 use super::stack::{Common, FRONT, Form, Stack};
 use super::table::table;
-use crate::exec;
 
 const FLEET: Duration = Duration::from_secs(20);
 
@@ -220,8 +219,6 @@ fn fleet(stack: &Stack, containers: &[Container]) -> serde_json::Value {
     else {
         return serde_json::Value::Null;
     };
-    let Some(program) = front.check.first() else { return serde_json::Value::Null };
-    let mut ask = stack.docker.command(&["exec", &front.id, program, "fleet", "status", "--output", "json"]);
-    let said = exec::capture(&mut ask, FLEET).ok().filter(|output| output.status.success());
-    said.and_then(|output| serde_json::from_str(&output.stdout).ok()).unwrap_or_default()
+    let said = stack.inside(front, &["fleet", "status", "--output", "json"], FLEET).ok();
+    said.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }

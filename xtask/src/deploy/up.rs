@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 
 use super::stack::{Common, FRONT, Form, Stack, WORKER, say};
 use super::status::{Status, show};
@@ -35,6 +35,17 @@ pub struct Args {
     common: Common,
 }
 
+/// What is to be deployed.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// From images made here alone.
+    pub offline: bool,
+    /// With the sandbox and the demo's stock.
+    pub demo: bool,
+    /// The tag of images that are here; those of this checkout without.
+    pub tag: Option<String>,
+}
+
 /// Runs the subcommand.
 ///
 /// # Errors
@@ -45,38 +56,46 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let started = Instant::now();
     let mut stack = Stack::open(&args.common)?;
-    plan(args, &mut stack)?;
-    if !stack.is_dry() {
-        secrets::ensure()?;
-    }
-    stack.save()?;
-    bring_up(&stack)?;
+    stack.state.take_ports(std::env::vars());
+    let demo = args.demo || (args.offline && !args.no_demo);
+    deploy(&mut stack, &Plan { offline: args.offline, demo, tag: args.build_id.clone() })?;
     if stack.is_dry() {
         return Ok(());
     }
-    let status = Status::of(&stack)?;
-    show(&status, args.common.output)?;
+    show(&Status::of(&stack)?, args.common.output)?;
     if args.common.output == Form::Text {
         println!("\ndeploy: ready in {:.1} s", started.elapsed().as_secs_f64());
     }
     Ok(())
 }
 
-/// What is to be deployed, over what is.
-fn plan(args: &Args, stack: &mut Stack) -> anyhow::Result<()> {
-    let exists = stack.state.replicas.is_some();
+/// Brings the stack to the plan; what is so already is left alone.
+///
+/// # Errors
+/// With what did not come up, and why as far as its log tells.
+pub fn deploy(stack: &mut Stack, plan: &Plan) -> anyhow::Result<()> {
     ensure!(
-        !exists || stack.state.offline == args.offline || stack.containers()?.is_empty(),
-        "this project was deployed {} `--offline`; `cargo xtask down` first, its data does not fit the other kind",
+        stack.state.replicas.is_none() || stack.state.offline == plan.offline,
+        "this project was deployed {} `--offline`, and its data does not fit the other kind: `cargo xtask down --volumes` \
+         first, or go on with the same kind",
         if stack.state.offline { "with" } else { "without" }
     );
-    stack.state.offline = args.offline;
-    stack.state.demo = args.demo || (args.offline && !args.no_demo);
-    stack.state.take_ports(std::env::vars());
+    stack.state.offline = plan.offline;
+    stack.state.demo = plan.demo;
     stack.state.replicas = Some(stack.state.replicas.unwrap_or(state::REPLICAS));
-    let build = args.build_id.clone().unwrap_or_else(|| "latest".to_owned());
-    stack.state.build = state::Build { images: images::resolve(stack, &build)?, id: build };
-    Ok(())
+    let build = match &plan.tag {
+        Some(tag) => images::tagged(stack, tag)?,
+        None => images::of_this_checkout(stack)?,
+    };
+    if !stack.state.build.id.is_empty() && stack.state.build.id != build.id {
+        stack.state.previous = Some(stack.state.build.clone());
+    }
+    stack.state.build = build;
+    if !stack.is_dry() {
+        secrets::ensure()?;
+    }
+    stack.save()?;
+    bring_up(stack)
 }
 
 fn bring_up(stack: &Stack) -> anyhow::Result<()> {
@@ -89,13 +108,11 @@ fn bring_up(stack: &Stack) -> anyhow::Result<()> {
     if stack.is_dry() {
         return Ok(());
     }
-    if let (true, Some(worker)) = (stack.state.demo, workers.iter().find(|worker| worker.runs()))
-        && let Some(program) = worker.check.first()
-    {
-        stack.call(&["exec", &worker.id, program, "store", "seed"], SEED)?;
+    if stack.state.demo {
+        let worker = workers.iter().find(|worker| worker.runs()).context("no worker runs")?;
+        stack.inside(worker, &["store", "seed"], SEED)?;
     }
     stack.wait_ready(FRONT, 1, READY)?;
     let front = format!("http://localhost:{}/health", stack.port("FRONT", 8080));
-    ready::wait_answers("the front", &front, READY)?;
-    Ok(())
+    ready::wait_answers("the front", &front, READY)
 }
