@@ -8,7 +8,7 @@ mod postgres;
 mod prometheus;
 mod temporal;
 
-pub use docker::{Compose, Docker, compose, docker};
+pub use docker::{Docker, compose, docker};
 pub use download::hex;
 pub use postgres::{PostgresBinaries, postgres};
 pub use prometheus::{Prometheus, prometheus};
@@ -31,9 +31,12 @@ pub fn run(_args: Args) -> anyhow::Result<()> {
         ("nextest", nextest().map(|version| format!("{version}  cargo nextest"))),
         ("postgresql", postgres().map(|tool| format!("{}  {}", tool.version, tool.dir.display()))),
         ("docker", docker().map(|tool| format!("{}  {} (engine)", tool.engine, tool.program.display()))),
-        ("compose", docker().and_then(|tool| compose(&tool)).map(|tool| {
-            format!("{}  {} ({})", tool.version, tool.shown(), tool.source)
-        })),
+        (
+            "compose",
+            docker()
+                .and_then(|tool| compose(&tool))
+                .map(|tool| format!("{}  {} ({})", tool.version, tool.shown(), tool.source)),
+        ),
         ("prometheus", prometheus().map(|tool| format!("{}  {}", tool.version, tool.server.display()))),
     ];
     let mut missing = Vec::new();

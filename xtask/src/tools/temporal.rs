@@ -148,10 +148,7 @@ mod tests {
     fn every_pin_has_whole_hashes() {
         for Platform { arch, pin, .. } in PINS {
             for hash in [pin.sha256, pin.program_sha256] {
-                assert!(
-                    hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()),
-                    "{arch}"
-                );
+                assert!(hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{arch}");
             }
         }
     }
