@@ -5,6 +5,7 @@ mod archive;
 mod check;
 mod closure;
 mod compile;
+#[cfg(test)]
 mod dockerfile;
 mod engine;
 mod offline;
@@ -13,6 +14,7 @@ mod spec;
 mod stamp;
 mod tree;
 
+use std::io::Seek;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -86,6 +88,9 @@ pub struct Args {
     /// Write DIR/keel-ROLE.tar, an OCI archive that `docker load` reads, instead of loading; needs no engine
     #[arg(long, value_name = "DIR", conflicts_with = "check")]
     archive: Option<PathBuf>,
+    /// Lay out the files of one of Keel's images in DIR and make no image; needs neither an engine nor git
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["check", "archive", "offline", "dry_run"])]
+    root: Option<PathBuf>,
     /// Say what would be made and make nothing
     #[arg(long)]
     dry_run: bool,
@@ -124,8 +129,11 @@ pub struct Made {
 /// # Errors
 /// When a build fails, the engine is silent, or a check finds something.
 pub fn run(args: Args) -> anyhow::Result<()> {
-    let stamp = Stamp::read()?;
     let roles = chosen(&args);
+    if let Some(dir) = &args.root {
+        return laid_out(&roles, dir);
+    }
+    let stamp = Stamp::read()?;
     if args.dry_run {
         return plan(&roles, &stamp, &args);
     }
@@ -219,7 +227,7 @@ fn built(products: &[&Product], stamp: &Stamp) -> anyhow::Result<Vec<Image>> {
     if products.is_empty() {
         return Ok(Vec::new());
     }
-    let binaries = compile::compile(products, stamp)?;
+    let binaries = compile::compile(&stamp.epoch)?;
     products
         .iter()
         .map(|product| {
@@ -259,11 +267,32 @@ fn archived(roles: &[Role], stamp: &Stamp, dir: &Path) -> anyhow::Result<Vec<Mad
     Ok(made)
 }
 
+/// Lays out one product's files, for `deploy/docker/Dockerfile`, which says the rest.
+fn laid_out(roles: &[Role], dir: &Path) -> anyhow::Result<()> {
+    let [role] = roles else { anyhow::bail!("--root takes one role: worker, sandbox or cli") };
+    let product = role.product().with_context(|| format!("{} is no program of Keel", role.name()))?;
+    let epoch = std::env::var("SOURCE_DATE_EPOCH").unwrap_or_else(|_| "0".to_owned());
+    let binaries = compile::compile(&epoch)?;
+    let binary = binaries.get(product.binary).context("the build said that it made the binary")?;
+    paths::create(dir)?;
+    for layer in product.layers(binary) {
+        let mut file = tempfile::tempfile()?;
+        layer.write(&mut file)?;
+        file.rewind()?;
+        let mut archive = tar::Archive::new(file);
+        // Only root can give files away.
+        archive.set_preserve_ownerships(rustix::process::geteuid().is_root());
+        archive.set_preserve_permissions(true);
+        archive.unpack(dir).with_context(|| format!("cannot lay out files in {}", dir.display()))?;
+    }
+    Ok(())
+}
+
 fn plan(roles: &[Role], stamp: &Stamp, args: &Args) -> anyhow::Result<()> {
     let products: Vec<&Product> = roles.iter().filter_map(|role| role.product()).collect();
     let mut steps = Vec::new();
     if !products.is_empty() {
-        steps.push(compile::shown(&products)?);
+        steps.push(compile::shown()?);
     }
     for role in roles {
         let tag = if role.product().is_some() { &stamp.build_id } else { "<its version>" };

@@ -8,8 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use cargo_metadata::{Metadata, MetadataCommand};
 
-use super::product::Product;
-use super::stamp::Stamp;
+use super::product::PRODUCTS;
 use crate::{binaries, exec, paths};
 
 /// Separates flags in `CARGO_ENCODED_RUSTFLAGS`.
@@ -17,16 +16,16 @@ const SEPARATOR: &str = "\u{1f}";
 
 /// The flags that make a binary static and leave nothing of the link in it. Not in `.cargo/config.toml`, so that an
 /// ordinary build stays as it is.
-pub const RUSTFLAGS: [&str; 2] = ["-Ctarget-feature=+crt-static", "-Clink-arg=-Wl,--build-id=none"];
+const RUSTFLAGS: [&str; 2] = ["-Ctarget-feature=+crt-static", "-Clink-arg=-Wl,--build-id=none"];
 
 /// The profile of what is shipped.
-pub const PROFILE: &str = "dist";
+const PROFILE: &str = "dist";
 
 /// The target that images of this machine's architecture need; static means glibc without a loader.
 ///
 /// # Errors
 /// On an architecture nobody has tried.
-pub fn target() -> anyhow::Result<&'static str> {
+fn target() -> anyhow::Result<&'static str> {
     match (std::env::consts::OS, std::env::consts::ARCH) {
         ("linux", "x86_64") => Ok("x86_64-unknown-linux-gnu"),
         ("linux", "aarch64") => Ok("aarch64-unknown-linux-gnu"),
@@ -37,28 +36,27 @@ pub fn target() -> anyhow::Result<&'static str> {
     }
 }
 
-/// The arguments of `cargo build` for these products.
-pub fn arguments(products: &[&Product], target: &str) -> Vec<String> {
-    let mut args: Vec<String> = ["--profile", PROFILE, "--target", target].map(str::to_owned).into();
-    for product in products {
-        args.extend(["-p".to_owned(), product.package.to_owned()]);
+/// The arguments of `cargo build`. All products at once, whichever is wanted: the features of what they share depend on who
+/// is built with whom, and with them the bytes.
+fn arguments(target: &str) -> Vec<&str> {
+    let mut args = vec!["--profile", PROFILE, "--target", target];
+    for product in &PRODUCTS {
+        args.extend(["-p", product.package]);
     }
-    args.push("--bins".to_owned());
+    args.push("--bins");
     args
 }
 
-/// Builds the products and returns each one's binary by name.
+/// Builds every product and returns each one's binary by name; `epoch` is the time of the source in seconds.
 ///
 /// # Errors
 /// When cargo fails, having said why, or a binary would need a loader.
-pub fn compile(products: &[&Product], stamp: &Stamp) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+pub fn compile(epoch: &str) -> anyhow::Result<BTreeMap<String, PathBuf>> {
     let target = target()?;
     let mut command = exec::cargo();
-    prepare(&mut command, target, stamp)?;
-    let args = arguments(products, target);
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let found = binaries::cargo_build_with(command, &args)?;
-    for product in products {
+    prepare(&mut command, target, epoch)?;
+    let found = binaries::cargo_build_with(command, &arguments(target))?;
+    for product in &PRODUCTS {
         let path = found
             .get(product.binary)
             .with_context(|| format!("cargo built no binary `{}`", product.binary))?;
@@ -68,7 +66,7 @@ pub fn compile(products: &[&Product], stamp: &Stamp) -> anyhow::Result<BTreeMap<
 }
 
 /// Sets the environment in which Rust and C leave no path of this machine in what they make.
-fn prepare(command: &mut Command, target: &str, stamp: &Stamp) -> anyhow::Result<()> {
+fn prepare(command: &mut Command, target: &str, epoch: &str) -> anyhow::Result<()> {
     let metadata = MetadataCommand::new()
         .current_dir(paths::root())
         .other_options(vec!["--locked".to_owned()])
@@ -83,7 +81,7 @@ fn prepare(command: &mut Command, target: &str, stamp: &Stamp) -> anyhow::Result
     command.env("CARGO_ENCODED_RUSTFLAGS", flags.join(SEPARATOR));
     command.env(format!("CFLAGS_{}", target.replace('-', "_")), c_flags.join(" "));
     // For what asks for a time while it is compiled, such as C's __DATE__.
-    command.env("SOURCE_DATE_EPOCH", &stamp.epoch);
+    command.env("SOURCE_DATE_EPOCH", epoch);
     command.env_remove("RUSTFLAGS");
     Ok(())
 }
@@ -142,9 +140,9 @@ fn is_static(path: &Path) -> anyhow::Result<bool> {
 }
 
 /// The command as a person would read it in a plan.
-pub fn shown(products: &[&Product]) -> anyhow::Result<String> {
+pub fn shown() -> anyhow::Result<String> {
     let mut command = Command::new("cargo");
-    command.stdin(Stdio::null()).args(["build", "--locked"]).args(arguments(products, target()?));
+    command.stdin(Stdio::null()).args(["build", "--locked"]).args(arguments(target()?));
     Ok(exec::show(&command))
 }
 

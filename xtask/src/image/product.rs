@@ -79,8 +79,6 @@ impl Product {
     /// The image over a static binary.
     pub fn image(&self, binary: &Path, stamp: &Stamp) -> Image {
         let program = format!("{BIN}/{}", self.binary);
-        let mut top = Tree::default();
-        top.host(&program, 0o755, binary);
         let own = self.env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let health = std::iter::once(program.as_str()).chain(self.health.iter().copied());
         Image {
@@ -94,8 +92,15 @@ impl Product {
             working_dir: DATA.to_owned(),
             health: Health { test: health.map(str::to_owned).collect(), start_period: 30 },
             labels: self.labels(stamp),
-            layers: vec![base(), top],
+            layers: self.layers(binary),
         }
+    }
+
+    /// The files: what is the same in every build, then the program.
+    pub fn layers(&self, binary: &Path) -> Vec<Tree> {
+        let mut top = Tree::default();
+        top.host(&format!("{BIN}/{}", self.binary), 0o755, binary);
+        vec![base(), top]
     }
 
     /// The labels.

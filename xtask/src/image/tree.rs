@@ -87,6 +87,7 @@ impl Tree {
     }
 
     /// Every path, in order.
+    #[cfg(test)]
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.entries.keys().map(String::as_str)
     }

@@ -12,6 +12,9 @@ use crate::{exec, paths};
 /// Longest wait for an engine to say its version.
 const ASK: Duration = Duration::from_secs(20);
 
+/// How a Compose that was downloaded is told from others.
+const PINNED: &str = "pinned";
+
 /// A command line of Docker with an engine that answers.
 #[derive(Clone, Debug)]
 pub struct Docker {
@@ -84,30 +87,31 @@ impl Docker {
 /// # Errors
 /// When there is none and the pinned one cannot be had; says what to do.
 pub fn compose(docker: &Docker) -> anyhow::Result<Compose> {
-    if let Some(version) = version_of(&mut docker.command(&["compose", "version", "--short"]))? {
-        let words = vec![docker.program.clone(), PathBuf::from("compose")];
-        return Ok(Compose { words, version, source: "a plugin of docker" });
+    let plugin = vec![docker.program.clone(), PathBuf::from("compose")];
+    if let Some(found) = Compose::accept(plugin, "a plugin of docker")? {
+        return Ok(found);
     }
     if let Ok(program) = which::which("docker-compose")
-        && let Some(version) = version_of(exec::tied(&program, "TERM").args(["version", "--short"]))?
+        && let Some(found) = Compose::accept(vec![program], "on the PATH")?
     {
-        return Ok(Compose { words: vec![program], version, source: "on the PATH" });
+        return Ok(found);
     }
     let program = pinned()?;
-    let version = version_of(exec::tied(&program, "TERM").args(["version", "--short"]))?
-        .with_context(|| format!("{} does not run", program.display()))?;
-    Ok(Compose { words: vec![program], version, source: "pinned" })
-}
-
-/// The version it tells, if it is Compose v2 or later.
-fn version_of(ask: &mut Command) -> anyhow::Result<Option<String>> {
-    let output = exec::capture(ask, ASK)?;
-    let version = output.stdout.trim().trim_start_matches('v');
-    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-    Ok((output.status.success() && major.is_some_and(|major| major >= 2)).then(|| version.to_owned()))
+    let words = vec![program.clone()];
+    Compose::accept(words, PINNED)?.with_context(|| format!("{} does not run", program.display()))
 }
 
 impl Compose {
+    /// What these words call, if it is Compose v2 or later.
+    fn accept(words: Vec<PathBuf>, source: &'static str) -> anyhow::Result<Option<Self>> {
+        let mut found = Self { words, version: String::new(), source };
+        let output = exec::capture(&mut found.command(&["version", "--short"]), ASK)?;
+        let version = output.stdout.trim().trim_start_matches('v').to_owned();
+        let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        found.version = version;
+        Ok((output.status.success() && major.is_some_and(|major| major >= 2)).then_some(found))
+    }
+
     /// A call of Compose with these arguments, from the repository's root.
     pub fn command(&self, args: &[&str]) -> Command {
         let (program, rest) = self.words.split_first().expect("every way to find it names a program");
@@ -122,7 +126,7 @@ impl Compose {
             .iter()
             .enumerate()
             .map(|(index, word)| match word.file_name() {
-                Some(name) if index == 0 && self.source != "pinned" => name.to_string_lossy().into_owned(),
+                Some(name) if index == 0 && self.source != PINNED => name.to_string_lossy().into_owned(),
                 _ => paths::shown(word),
             })
             .collect::<Vec<_>>()
