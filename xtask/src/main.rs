@@ -9,6 +9,7 @@ mod bench;
 mod binaries;
 mod chaos;
 mod ci;
+mod dashboards;
 mod demo;
 mod deploy;
 mod drill;
@@ -47,6 +48,7 @@ enum Task {
     Test(test::Args),
     Tidy(tidy::Args),
     Alerts(alerts::Args),
+    Dashboards(dashboards::Args),
     Ci(ci::Args),
     Chaos(chaos::Args),
     Soak(soak::Args),
@@ -71,6 +73,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Task::Test(args) => test::run(args),
         Task::Tidy(args) => tidy::run(args),
         Task::Alerts(args) => alerts::run(args),
+        Task::Dashboards(args) => dashboards::run(&args),
         Task::Ci(args) => ci::run(args),
         Task::Chaos(args) => chaos::run(args),
         Task::Soak(args) => soak::run(&args),
