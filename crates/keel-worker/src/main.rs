@@ -102,7 +102,7 @@ fn telemetry(settings: &WorkerSettings) -> Result<Telemetry, keel_telemetry::Err
     keel_telemetry::init(&TelemetryOptions {
         program: "keel-worker",
         role: "worker",
-        build_id: &settings.worker.build_id,
+        build_id: settings.worker.build(),
         log: &settings.log,
         traces: &settings.traces,
     })

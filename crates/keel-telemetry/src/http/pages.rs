@@ -23,8 +23,11 @@ const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; versi
 pub struct About {
     /// The version of the program.
     pub version: String,
-    /// The build, as in `worker.build_id`.
+    /// The build, as in `worker.build_id`; `unversioned` without one.
     pub build_id: String,
+    /// The Worker Deployment it belongs to; empty for a process that is none's worker.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub deployment: String,
     /// What the process does, such as `worker`.
     pub role: &'static str,
 }

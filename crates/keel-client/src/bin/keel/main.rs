@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod dataset;
 mod doctor;
+mod fleet;
 mod keep;
 mod order;
 mod output;
@@ -67,6 +68,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Dataset(command) => Box::pin(dataset::run(&context, command)).await,
             Command::Doctor(args) => Box::pin(doctor::run(&context, &args)).await,
             Command::Why { id } => Box::pin(why::run(&context, &id)).await,
+            Command::Fleet(args) => Box::pin(fleet::run(&context, args)).await,
             Command::Config(_) | Command::Keep(_) | Command::Completions { .. } => Ok(Exit::Success),
         }
     };
