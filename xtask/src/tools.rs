@@ -8,7 +8,7 @@ mod postgres;
 mod prometheus;
 mod temporal;
 
-pub use docker::{Docker, compose, docker};
+pub use docker::{Compose, Docker, compose, docker};
 pub use download::hex;
 pub use postgres::{PostgresBinaries, postgres};
 pub use prometheus::{Prometheus, prometheus};

@@ -11,6 +11,8 @@ use crate::{exec, wait};
 /// One health check inside of a container.
 const CHECK: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
+/// What ended so often right after its start will not get well by waiting.
+const HOPELESS: u64 = 4;
 
 impl Stack {
     /// Waits until `wanted` containers of a service are ready: a worker is once the server has seen it poll.
@@ -28,7 +30,8 @@ impl Stack {
         if self.is_dry() {
             return Ok(Vec::new());
         }
-        let (deadline, mut told) = (Instant::now() + limit, usize::MAX);
+        let started = Instant::now();
+        let (deadline, mut told) = (started + limit, usize::MAX);
         let mut ready: Vec<String> = Vec::new();
         loop {
             let containers = self.service(service)?;
@@ -48,8 +51,11 @@ impl Stack {
             if ready.len() >= wanted {
                 return Ok(containers);
             }
-            if Instant::now() >= deadline {
-                bail!("{}", self.why_not(service, wanted, &ready, &containers, limit));
+            let loops = containers
+                .iter()
+                .any(|container| container.status == "restarting" && container.restarts >= HOPELESS);
+            if loops || Instant::now() >= deadline {
+                bail!("{}", self.why_not(service, wanted, &ready, &containers, started.elapsed()));
             }
             wait::pause(PAUSE)?;
         }

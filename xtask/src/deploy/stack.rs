@@ -162,6 +162,20 @@ impl Stack {
         exec::capture(&mut command, limit)?.ok(&what)
     }
 
+    /// What a call of `keel` prints, made in the stack's own networks by a container for that alone.
+    ///
+    /// # Errors
+    /// When it fails, with what it said, or takes longer than `limit`.
+    pub fn keel(&self, args: &[&str], limit: Duration) -> anyhow::Result<String> {
+        let mut command = self.compose(&["--progress", "quiet", "run", "--rm", "--no-deps", "-T", FRONT]);
+        command.args(args);
+        if self.dry_run {
+            println!("{}", exec::show(&command));
+            return Ok(String::new());
+        }
+        exec::capture(&mut command, limit)?.ok(&format!("keel {}", args.join(" ")))
+    }
+
     /// Writes the state and the variables that Compose reads; nothing in a dry run.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use super::{images, ready, secrets, state};
 /// Everything up to the start of the workers; the first start of a database is the longest part.
 const UP: Duration = Duration::from_secs(300);
 const READY: Duration = Duration::from_secs(90);
+const CURRENT: Duration = Duration::from_secs(60);
 const SEED: Duration = Duration::from_secs(30);
 
 /// Deploy Keel on this machine and wait until it serves; running it again changes nothing.
@@ -112,7 +113,15 @@ fn bring_up(stack: &Stack) -> anyhow::Result<()> {
         let worker = workers.iter().find(|worker| worker.runs()).context("no worker runs")?;
         stack.inside(worker, &["store", "seed"], SEED)?;
     }
+    make_current(stack)?;
     stack.wait_ready(FRONT, 1, READY)?;
     let front = format!("http://localhost:{}/health", stack.port("FRONT", 8080));
     ready::wait_answers("the front", &front, READY)
+}
+
+/// Sends new runs to the build; a server that knows no build gives its workers nothing.
+fn make_current(stack: &Stack) -> anyhow::Result<()> {
+    let build = &stack.state.build.id;
+    say(&format!("new runs go to build {build}"));
+    stack.keel(&["fleet", "current", build], CURRENT).map(drop)
 }
