@@ -33,7 +33,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.volumes && !args.yes && !stack.is_dry() {
         confirm(&stack.project)?;
     }
-    if args.volumes { remove(&mut stack) } else { stack.change(&mut command(&stack), LIMIT) }
+    if args.volumes { remove(&mut stack) } else { stop(&stack) }
+}
+
+/// Stops everything and removes the containers.
+///
+/// # Errors
+/// When Compose fails.
+pub fn stop(stack: &Stack) -> anyhow::Result<()> {
+    stack.change(&mut command(stack), LIMIT)
 }
 
 /// Stops everything and removes what it kept.

@@ -128,6 +128,14 @@ impl Site {
         Ok(answer.data.result.len())
     }
 
+    /// Stops and removes its containers; what they kept stays.
+    ///
+    /// # Errors
+    /// When Compose fails.
+    pub fn remove_containers(&self) -> anyhow::Result<()> {
+        down::stop(&self.stack)
+    }
+
     /// Stops and removes it with all it kept.
     ///
     /// # Errors

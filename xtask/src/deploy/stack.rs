@@ -15,8 +15,8 @@ pub const WORKER: &str = "temporal-worker";
 /// The service that tells how the fleet is.
 pub const FRONT: &str = "keel-front";
 
-const PRODUCTION: &str = "deploy/docker-compose.production.yml";
-const OFFLINE: &str = "deploy/docker-compose.offline.yml";
+pub const PRODUCTION: &str = "deploy/docker-compose.production.yml";
+pub const OFFLINE: &str = "deploy/docker-compose.offline.yml";
 /// One question to the engine.
 pub const ASK: Duration = Duration::from_secs(30);
 
@@ -108,8 +108,12 @@ impl Stack {
 
     /// A call of Compose on this project.
     pub fn compose(&self, args: &[&str]) -> Command {
-        let env = paths::shown(&self.dir().join(".env"));
-        let mut words: Vec<String> = ["-p", &self.project, "--env-file", &env].map(str::to_owned).to_vec();
+        let mut words = vec!["-p".to_owned(), self.project.clone()];
+        let variables = self.dir().join(".env");
+        // Not there before the first deployment.
+        if variables.is_file() {
+            words.extend(["--env-file".to_owned(), paths::shown(&variables)]);
+        }
         for file in self.files() {
             words.extend(["-f".to_owned(), file]);
         }

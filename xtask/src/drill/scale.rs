@@ -6,11 +6,15 @@ use anyhow::{Context, ensure};
 
 use super::ground::{Toll, toll_of_orders};
 use crate::deploy::Site;
-use crate::stack::{Flow, Load, Logs};
-use crate::{binaries, paths, wait};
+use crate::stack::{Flow, Keel, Load, Logs};
+use crate::{binaries, exec, paths, wait};
 
 const NAME: &str = "drill-scale";
 const ORDERS: usize = 20;
+const ORDER: &str = "DRILL-BY-HAND";
+const CALL: Duration = Duration::from_secs(60);
+/// Two scrapes, and the look-up of names before them.
+const SEEN: Duration = Duration::from_secs(60);
 /// Between two interventions.
 const CALM: Duration = Duration::from_secs(3);
 /// From `docker kill` to as many pollers as before.
@@ -39,13 +43,15 @@ struct Times {
 /// # Errors
 /// When anything was lost or done twice, or a replica did not come or go as it should.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let (_, program) = binaries::build_with_load(false)?;
+    let (binaries, program) = binaries::build_with_load(false)?;
     let claim = paths::claim(NAME)?;
     let logs = Logs::new(&claim.scope)?;
     let mut site = Site::start(&claim.scope, args.build_id.as_deref())?;
+    let keel = Keel { program: binaries.keel, temporal: site.temporal(), data_dir: claim.dir.clone() };
     let flow = Flow { orders: ORDERS, ..Flow::default() };
-    let result = Load::beside(&program, flow, &site.temporal(), &claim.dir, &logs)
-        .and_then(|load| disturb(&mut site, load))
+    let result = all_seen(&site)
+        .and_then(|()| Load::beside(&program, flow, &site.temporal(), &claim.dir, &logs))
+        .and_then(|load| disturb(&mut site, load, &keel))
         .with_context(|| claim.logs.clone());
     // With it go the containers' logs, which are all that tells why.
     if result.is_err() {
@@ -56,7 +62,33 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     result
 }
 
-fn disturb(site: &mut Site, mut load: Load) -> anyhow::Result<()> {
+/// Places and approves one order as a person does.
+fn one_order(keel: &Keel) -> anyhow::Result<()> {
+    let template = std::fs::read(paths::root().join("deploy/dev/order.json"))?;
+    let mut order: serde_json::Value = serde_json::from_slice(&template)?;
+    order["orderId"] = ORDER.into();
+    let file = keel.data_dir.join("order.json");
+    std::fs::write(&file, serde_json::to_vec(&order)?)?;
+    keel.text(&["order", "submit", "--file", &file.display().to_string()], CALL)?;
+    keel.text(&["order", "approve", ORDER, "--by", "manager@company.com"], CALL)?;
+    let said = keel.text(&["order", "watch", ORDER], CALL)?;
+    eprintln!("  {}", exec::last_lines(&said, 1));
+    ensure!(said.contains("completed successfully"), "order {ORDER} did not complete: {said}");
+    Ok(())
+}
+
+/// Waits until Prometheus sees every worker.
+fn all_seen(site: &Site) -> anyhow::Result<()> {
+    let workers = site.workers()?.len();
+    wait::until("Prometheus does not see every worker as up", SEEN, || {
+        let up = site.targets_up("keel-worker")?;
+        Ok((up == workers).then_some(()))
+    })?;
+    eprintln!("  Prometheus sees {workers} workers as up");
+    Ok(())
+}
+
+fn disturb(site: &mut Site, mut load: Load, keel: &Keel) -> anyhow::Result<()> {
     wait::pause(CALM)?;
     let times =
         Times { back: kill_one(site)?, up: calmly(site, &mut load, 5)?, down: calmly(site, &mut load, 2)? };
@@ -67,6 +99,8 @@ fn disturb(site: &mut Site, mut load: Load) -> anyhow::Result<()> {
     for line in toll.details.iter().take(20) {
         eprintln!("  {line}");
     }
+    // Afterwards, for it buys other things than the load, whose stock has been counted.
+    one_order(keel)?;
     report(&times, &toll)
 }
 
