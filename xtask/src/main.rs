@@ -12,6 +12,7 @@ mod ci;
 mod demo;
 mod drill;
 mod exec;
+mod image;
 mod interrupt;
 mod judge;
 mod paths;
@@ -39,6 +40,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     Tools(tools::Args),
+    Image(image::Args),
     Up(up::Args),
     Demo(demo::Args),
     Test(test::Args),
@@ -56,6 +58,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     std::env::set_current_dir(paths::root())?;
     match cli.task {
         Task::Tools(args) => tools::run(args),
+        Task::Image(args) => image::run(args),
         Task::Up(args) => up::run(args),
         Task::Demo(args) => demo::run(args),
         Task::Test(args) => test::run(args),

@@ -23,7 +23,7 @@ pub use probe::Probe;
 pub use sandbox::{Effects, Sandbox};
 pub use series::Page;
 pub use service::{Logs, is_running};
-pub use temporal::{ServerOptions, TemporalServer};
+pub use temporal::{DYNAMIC_CONFIG, SEARCH_ATTRIBUTES, ServerOptions, TemporalServer};
 pub use whole::{Plan, Stack};
 pub use worker::{Exit, Worker, WorkerSettings};
 
