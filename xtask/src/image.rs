@@ -24,7 +24,7 @@ use serde::Serialize;
 use crate::paths;
 use crate::tools::{self, Docker};
 use product::{PRODUCTS, Product};
-use spec::{BUILD_LABEL, Image, RECIPE_LABEL};
+use spec::{BUILD_LABEL, Image};
 pub use stamp::Stamp;
 
 /// What an image is for.
@@ -186,21 +186,29 @@ pub fn ensure(docker: &Docker, roles: &[Role], stamp: &Stamp, force: bool) -> an
         made.push(loaded(docker, &image)?);
     }
     for role in roles.iter().filter(|role| role.product().is_none()) {
-        let image = offline_image(*role)?;
-        made.push(match engine::find(docker, &image.reference())? {
-            Some(present) if !force && present.label(RECIPE_LABEL) == recipe(&image) => {
-                engine::tag(docker, &image.reference(), &image.latest())?;
-                result(role.name(), image.reference(), &present, false)
-            }
-            _ => loaded(docker, &image)?,
-        });
+        made.push(stand_in(docker, *role, force)?);
     }
     made.sort_by_key(|one| roles.iter().position(|role| role.name() == one.role));
     Ok(made)
 }
 
-fn recipe(image: &Image) -> Option<&str> {
-    image.labels.get(RECIPE_LABEL).map(String::as_str)
+/// An image of the offline stack: kept when the engine has what this recipe made the last time.
+fn stand_in(docker: &Docker, role: Role, force: bool) -> anyhow::Result<Made> {
+    let image = offline_image(role)?;
+    let recipe = image.recipe()?;
+    let memory = paths::keel("images").join(format!("{}.recipe", role.name()));
+    let remembered = std::fs::read_to_string(&memory).unwrap_or_default();
+    if let Some(present) = engine::find(docker, &image.reference())?
+        && !force
+        && remembered == format!("{recipe} {}", present.id)
+    {
+        engine::tag(docker, &image.reference(), &image.latest())?;
+        return Ok(result(role.name(), image.reference(), &present, false));
+    }
+    let made = loaded(docker, &image)?;
+    std::fs::write(&memory, format!("{recipe} {}", made.digest))
+        .with_context(|| format!("cannot write {}", memory.display()))?;
+    Ok(made)
 }
 
 fn loaded(docker: &Docker, image: &Image) -> anyhow::Result<Made> {
@@ -239,7 +247,7 @@ fn built(products: &[&Product], stamp: &Stamp) -> anyhow::Result<Vec<Image>> {
 
 fn offline_image(role: Role) -> anyhow::Result<Image> {
     match role {
-        Role::Temporal => offline::temporal(&tools::temporal()?),
+        Role::Temporal => Ok(offline::temporal(&tools::temporal()?)),
         Role::Postgres => offline::postgres(&tools::postgres()?),
         Role::Prometheus => offline::prometheus(&tools::prometheus()?),
         Role::Alertmanager => offline::alertmanager(),

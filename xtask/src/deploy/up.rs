@@ -6,7 +6,8 @@ use anyhow::{Context, ensure};
 
 use super::stack::{Common, FRONT, Form, Stack, WORKER, say};
 use super::status::{Status, show};
-use super::{images, ready, secrets, state};
+use super::{images, ready, rules, secrets, state};
+use crate::tools;
 
 /// Everything up to the start of the workers; the first start of a database is the longest part.
 const UP: Duration = Duration::from_secs(300);
@@ -32,6 +33,9 @@ pub struct Args {
     /// Only make what is missing in deploy/secrets
     #[arg(long)]
     secrets_only: bool,
+    /// Only check that Compose takes every combination of the files, and that they break no rule
+    #[arg(long)]
+    check: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -54,6 +58,9 @@ pub struct Plan {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.secrets_only {
         return secrets::ensure();
+    }
+    if args.check {
+        return rules::check(&tools::compose(&tools::docker()?)?);
     }
     let started = Instant::now();
     let mut stack = Stack::open(&args.common)?;

@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_recipe_follows_what_the_image_is_made_of() {
-        let recipe = |image: Image| image.with_recipe().unwrap().labels["io.keel.recipe"].clone();
+        let recipe = |image: Image| image.recipe().unwrap();
         let first = recipe(image());
         assert_eq!(first, recipe(image()));
         let mut other = image();

@@ -6,6 +6,7 @@ use super::Role;
 use super::product::{PRODUCTS, Product};
 use super::spec::{BUILD_LABEL, HEALTH_INTERVAL, HEALTH_RETRIES, HEALTH_TIMEOUT};
 use super::stamp::Stamp;
+use super::tree::USER;
 use crate::paths;
 
 /// A stage: how it begins, and its instructions with continued lines joined.
@@ -55,7 +56,11 @@ fn expected(product: &Product) -> Vec<String> {
     let json = |words: &[String]| {
         format!("[{}]", words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", "))
     };
-    let mut lines = vec!["COPY --from=build /image/ /".to_owned()];
+    let mut lines =
+        vec!["COPY --from=build /image/etc /etc".to_owned(), "COPY --from=build /image/usr /usr".to_owned()];
+    for dir in ["/tmp", super::product::DATA] {
+        lines.push(format!("COPY --from=build --chown={USER}:{USER} /image{dir} {dir}"));
+    }
     lines.extend(image.env.iter().map(|(name, value)| format!("ENV {name}={value}")));
     lines.push(format!("WORKDIR {}", image.working_dir));
     lines.push(format!("USER {}", config["config"]["User"].as_str().unwrap()));

@@ -36,7 +36,7 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    fn image(mut self) -> anyhow::Result<Image> {
+    fn image(mut self) -> Image {
         product::accounts(&mut self.tree, self.role, self.home);
         self.tree.writable(self.home, 0o700);
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
@@ -61,6 +61,5 @@ impl Parts<'_> {
             labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             layers: vec![self.tree],
         }
-        .with_recipe()
     }
 }

@@ -10,8 +10,6 @@ use crate::tools::hex;
 
 /// The label with the build that an image was made of.
 pub const BUILD_LABEL: &str = "io.keel.build-id";
-/// The label that tells whether an image would come out the same again.
-pub const RECIPE_LABEL: &str = "io.keel.recipe";
 
 /// How an engine asks a container whether it is well.
 #[derive(Clone, Debug)]
@@ -104,18 +102,18 @@ impl Image {
         })
     }
 
-    /// Labels the image with a hash of everything that decides it, so that an engine can be asked whether it has it.
+    /// A hash of everything that decides the image, of files of this machine by path, length and time: the same recipe makes
+    /// the same image. Not part of the image, which is the same on other machines as well.
     ///
     /// # Errors
     /// When a file it is made of is not there.
-    pub fn with_recipe(mut self) -> anyhow::Result<Self> {
+    pub fn recipe(&self) -> anyhow::Result<String> {
         let mut hash = Sha256::new();
         hash.update(self.config(&[]).to_string());
         for layer in &self.layers {
             layer.fingerprint(&mut hash)?;
         }
-        self.labels.insert(RECIPE_LABEL.to_owned(), hex(&hash.finalize())[..16].to_owned());
-        Ok(self)
+        Ok(hex(&hash.finalize()))
     }
 }
 

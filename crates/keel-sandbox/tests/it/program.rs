@@ -1,6 +1,6 @@
 //! The real program: its line on stdout, its exit codes, and a state file that survives SIGKILL.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -139,6 +139,8 @@ async fn the_health_check_tells_a_sandbox_from_silence_and_from_strangers() {
     let address = stranger.local_addr().expect("an address").to_string();
     let answering = std::thread::spawn(move || {
         let (mut stream, _) = stranger.accept().expect("a caller");
+        // A question left unread would make the system reset the connection, answer and all.
+        let _ = stream.read(&mut [0; 1024]);
         let _ = stream.write_all(b"HTTP/1.0 404 Not Found\r\n\r\n");
     });
     let refused = check(&address);

@@ -48,7 +48,7 @@ pub fn postgres(tool: &PostgresBinaries) -> anyhow::Result<Image> {
     tree.bytes("usr/local/bin/entrypoint", 0o755, ENTRYPOINT);
     let path = format!("{}:/usr/local/bin:/bin", bin.display());
     let isready = bin.join("pg_isready").display().to_string();
-    Parts {
+    let parts = Parts {
         role: "postgres",
         title: "PostgreSQL, for Keel where no registry can be reached",
         version: &tool.version,
@@ -59,8 +59,8 @@ pub fn postgres(tool: &PostgresBinaries) -> anyhow::Result<Image> {
         ports: &[5432],
         health: &[&isready, "-q", "-h", "127.0.0.1", "-t", "4"],
         tree,
-    }
-    .image()
+    };
+    Ok(parts.image())
 }
 
 /// The server's own modules; neither a compiler nor other people's languages, which need a hundred megabytes more.

@@ -47,7 +47,7 @@ pub fn prometheus(tool: &Prometheus) -> anyhow::Result<Image> {
         tree.host_dir("usr/share/prometheus", pages, &|path| !path.ends_with("data/unpacked"))?;
     }
     tree.bytes("etc/prometheus/prometheus.yml", 0o644, PROMETHEUS_CONFIG);
-    Parts {
+    let parts = Parts {
         role: "prometheus",
         title: "Prometheus, for Keel where no registry can be reached",
         version: &tool.version,
@@ -61,8 +61,8 @@ pub fn prometheus(tool: &Prometheus) -> anyhow::Result<Image> {
         // A server that still reads its log refuses queries; `check ready` is missing in Debian's version.
         health: &[&promtool, "query", "instant", "http://127.0.0.1:9090", "vector(1)"],
         tree,
-    }
-    .image()
+    };
+    Ok(parts.image())
 }
 
 /// The image of Alertmanager, with `amtool`.
@@ -89,7 +89,7 @@ pub fn alertmanager() -> anyhow::Result<Image> {
         tree.host_dir("usr/share/prometheus/alertmanager", pages, &|_| true)?;
     }
     tree.bytes("etc/alertmanager/alertmanager.yml", 0o644, ALERTMANAGER_CONFIG);
-    Parts {
+    let parts = Parts {
         role: "alertmanager",
         title: "Alertmanager, for Keel where no registry can be reached",
         version: &version(&program)?,
@@ -107,8 +107,8 @@ pub fn alertmanager() -> anyhow::Result<Image> {
         ports: &[9093],
         health: &[&tool, "--alertmanager.url=http://127.0.0.1:9093", "config", "show"],
         tree,
-    }
-    .image()
+    };
+    Ok(parts.image())
 }
 
 fn version(program: &Path) -> anyhow::Result<String> {

@@ -13,10 +13,7 @@ const HOME: &str = "/var/lib/temporal";
 const METRICS: u16 = 8000;
 
 /// The image; `docker run keel/temporal` serves, with other arguments it is the command line.
-///
-/// # Errors
-/// When the program is not there.
-pub fn temporal(tool: &Temporal) -> anyhow::Result<Image> {
+pub fn temporal(tool: &Temporal) -> Image {
     let mut tree = Tree::default();
     let program = format!("{BIN}/temporal");
     tree.host(&program, 0o755, &tool.path);
