@@ -55,10 +55,10 @@ struct File {
 /// When a definition breaks a rule, with `--check` also when the JSON is out of date or a query returns no data.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let (dashboards, runbook) = load()?;
-    report(&rules::broken(&dashboards, &runbook, &rules::Known::load()?), "broken rule")?;
+    report(&rules::broken(&dashboards, &runbook, &rules::Known::load()?), "broken rules")?;
     let files = files(&dashboards, &runbook)?;
     if args.check {
-        report(&stale(&files), "file out of date")?;
+        report(&stale(&files), "files out of date")?;
     } else {
         write(&files)?;
     }
@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(url) = &args.prometheus {
         let window = live::Window { seconds: args.range.max(1), rate_interval: &args.rate_interval };
         let wait = Duration::from_secs(args.wait);
-        report(&live::empty(&dashboards, url, &window, wait)?, "query without data")?;
+        report(&live::empty(&dashboards, url, &window, wait)?, "queries without data")?;
         summary.push_str(", each returns data");
     }
     println!("{summary}");
@@ -145,8 +145,7 @@ fn report(found: &[String], what: &str) -> anyhow::Result<()> {
     for line in found {
         eprintln!("dashboards: {line}");
     }
-    let plural = if found.len() == 1 { "" } else { "s" };
-    anyhow::ensure!(found.is_empty(), "dashboards: {} {what}{plural}", found.len());
+    anyhow::ensure!(found.is_empty(), "dashboards: {what}: {}", found.len());
     Ok(())
 }
 

@@ -182,11 +182,12 @@ impl Variable {
                 (r#"keel_build_info{job="keel-worker", role="worker", build_id=~"$build"}"#, "instance")
             }
             Self::Namespace => (
-                r#"approximate_backlog_count{job="temporal-server", namespace!~"temporal_system"}"#,
+                r#"service_requests{job="temporal-server", namespace!~"temporal_system|system|all|_unknown_"}"#,
                 "namespace",
             ),
+            // A server shows the backlog of a queue a minute after it first saw it, and its polls at once.
             Self::Queue => (
-                r#"approximate_backlog_count{job="temporal-server", namespace=~"$namespace", taskqueue!~"temporal_sys_.*|default_worker_tq"}"#,
+                r#"{__name__=~"approximate_backlog_count|pending_polls", job="temporal-server", namespace=~"$namespace", taskqueue!~"temporal_sys_.*|default_worker_tq"}"#,
                 "taskqueue",
             ),
         }

@@ -106,8 +106,7 @@ fn annotations() -> [Value; 3] {
             "enable": true,
             "hide": false,
             "iconColor": color,
-            "expr": query,
-            "step": "15s",
+            "target": { "refId": "Anno", "expr": query, "interval": "15s" },
             "titleFormat": title,
             "textFormat": text,
             "useValueForTime": false,
@@ -176,4 +175,31 @@ fn text(id: u32, title: &str, markdown: &str, line: u32) -> Value {
 fn lines_of(markdown: &str) -> u32 {
     let lines: usize = markdown.lines().map(|line| 1 + line.len() / 180).sum();
     3 + u32::try_from(lines).unwrap_or(u32::MAX / 2) * 3 / 4
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{COLUMNS, Value, dashboard, runbook};
+
+    /// Every id once, and every cell of the grid at most once.
+    fn check(json: &Value) {
+        let (mut ids, mut cells) = (BTreeSet::new(), BTreeSet::new());
+        for panel in json["panels"].as_array().unwrap() {
+            assert!(ids.insert(panel["id"].as_u64().unwrap()), "{} has the id of another", panel["title"]);
+            let [x, y, w, h] = ["x", "y", "w", "h"].map(|key| panel["gridPos"][key].as_u64().unwrap());
+            assert!(x + w <= u64::from(COLUMNS), "{} leaves the grid", panel["title"]);
+            for cell in (x..x + w).flat_map(|column| (y..y + h).map(move |line| (column, line))) {
+                assert!(cells.insert(cell), "{} lies on another", panel["title"]);
+            }
+        }
+    }
+
+    #[test]
+    fn panels_of_this_repository_have_ids_and_places_of_their_own() {
+        let (dashboards, entries) = super::super::load().unwrap();
+        dashboards.iter().for_each(|definition| check(&dashboard(definition, &entries)));
+        check(&runbook(&entries));
+    }
 }

@@ -30,6 +30,8 @@ const UNITS: [&str; 13] = [
 const PAGES: [&str; 2] = ["docs/metrics.md", "docs/dashboards.md"];
 /// What a histogram's series append.
 const HISTOGRAM: [&str; 3] = ["_bucket", "_sum", "_count"];
+/// Letters of a title that fit on a column of a small screen.
+const TITLE: usize = 7;
 /// The line of a runbook entry that leads to its panels.
 const LEAD: &str = "- **Dashboard:** ";
 
@@ -109,6 +111,10 @@ fn judge(
 ) {
     if panel.width.is_some_and(|width| !(1..=24).contains(&width)) {
         say("a width is 1 to 24 columns".to_owned());
+    }
+    let columns = panel.width.unwrap_or_else(|| panel.kind.size().0);
+    if panel.title.chars().count() > TITLE * columns as usize {
+        say(format!("on {columns} columns the title is cut off: at most {TITLE} letters for each"));
     }
     if panel.kind == Kind::Text {
         if panel.text.trim().is_empty() {
