@@ -2,11 +2,12 @@
 
 mod show;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use keel_client::Fleet;
-use keel_client::fleet::Target;
+use keel_client::fleet::{Target, Wanted};
 
 use crate::cli::some_text;
 use crate::output::{Exit, Failure};
@@ -16,6 +17,8 @@ use crate::settings::Context;
 const USUAL: Duration = Duration::from_secs(30);
 /// The same for a gate: the workers may still be starting.
 const GATE: Duration = Duration::from_secs(60);
+/// The same for reading histories.
+const HISTORIES: Duration = Duration::from_secs(120);
 
 #[derive(Args, Debug)]
 pub(crate) struct FleetArgs {
@@ -59,6 +62,21 @@ enum FleetCommand {
         #[arg(value_name = "BUILD", value_parser = some_text)]
         build: String,
     },
+    /// Save the histories of real runs, for `keel-worker replay` of a new build to read
+    Histories {
+        /// At most so many runs: open ones first, then those that ended, the newest first
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=5000))]
+        last: u16,
+        /// The folder to write them to, one file for each run
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Leave out histories that are longer, in bytes
+        #[arg(long, value_name = "BYTES", default_value_t = 20_000_000)]
+        max_bytes: usize,
+        /// Replace histories that are in the folder already
+        #[arg(long)]
+        force: bool,
+    },
     /// Remove a build that has drained and has no workers any more
     Forget {
         /// The build id
@@ -88,6 +106,11 @@ pub(crate) async fn run(context: &Context, args: FleetArgs) -> Result<Exit, Fail
         FleetCommand::Gate { build } => {
             let passed = fleet.gate(&build, context.patience(GATE)).await?;
             out.data(&passed, || show::passed(&build, &passed))?;
+        }
+        FleetCommand::Histories { last, out: folder, max_bytes, force } => {
+            let wanted = Wanted { last: last.into(), max_bytes, folder, force };
+            let histories = fleet.histories(&wanted, context.patience(HISTORIES)).await?;
+            out.data(&histories, || show::histories(&histories))?;
         }
         FleetCommand::Forget { build, skip_drainage } => {
             let forgotten = fleet.forget(&build, skip_drainage, context.patience(USUAL)).await?;
