@@ -70,9 +70,16 @@ async fn replay(file: &Path) -> Result<(), String> {
     let replayer = keel_workflows::replay::replayer().map_err(|error| format!("{workflow}: {error}"))?;
     match tokio::time::timeout(ONE_RUN, replayer.replay_workflow(history)).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(format!("{workflow}: {}", one_line(&error.to_string()))),
+        Ok(Err(error)) => Err(format!("{workflow}: {}", reason(&error.to_string()))),
         Err(_) => Err(format!("{workflow}: the replay did not end within {ONE_RUN:?}")),
     }
+}
+
+/// The heart of what the SDK says, which wraps its words in the text of a structure.
+fn reason(text: &str) -> String {
+    let heart =
+        text.split_once("Failure { message: \"").and_then(|(_, rest)| rest.split_once("\", source: "));
+    one_line(heart.map_or(text, |(heart, _)| heart))
 }
 
 fn one_line(text: &str) -> String {
@@ -83,7 +90,7 @@ fn one_line(text: &str) -> String {
 mod tests {
     use std::path::Path;
 
-    use super::replay_all;
+    use super::{reason, replay_all};
 
     const STORED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../keel-workflows/tests/histories");
 
@@ -99,6 +106,14 @@ mod tests {
         std::fs::write(folder.path().join("notes.txt"), "not a history").unwrap();
         assert_eq!(replay_all(folder.path()).unwrap(), (3, 2));
         assert_eq!(replay_all(&folder.path().join("b.json")).unwrap(), (1, 1));
+    }
+
+    #[test]
+    fn the_reason_is_told_without_its_wrapping() {
+        let wrapped = "workflow replay was nondeterministic: completion failed: Failure { failure: Some(Failure { \
+                       message: \"[TMPRL1100] Activity type\\n does not match\", source: \"\", x })}";
+        assert_eq!(reason(wrapped), "[TMPRL1100] Activity type\\n does not match");
+        assert_eq!(reason("it\nbroke"), "it broke");
     }
 
     #[test]

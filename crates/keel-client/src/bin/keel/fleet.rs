@@ -1,5 +1,7 @@
 //! `keel fleet …`: which builds of the worker there are, and which of them gets work.
 
+mod front;
+mod serve;
 mod show;
 
 use std::path::PathBuf;
@@ -12,6 +14,7 @@ use keel_client::fleet::{Target, Wanted};
 use crate::cli::some_text;
 use crate::output::{Exit, Failure};
 use crate::settings::Context;
+use serve::{HealthcheckArgs, ServeArgs};
 
 /// How long changes may take, unless something else is said.
 const USUAL: Duration = Duration::from_secs(30);
@@ -77,6 +80,10 @@ enum FleetCommand {
         #[arg(long)]
         force: bool,
     },
+    /// Serve the front: health and metrics of the whole fleet over HTTP, until SIGTERM or Ctrl-C
+    Serve(ServeArgs),
+    /// Ask the front that runs on this machine: exit code 0 or 1, for images without a shell
+    Healthcheck(HealthcheckArgs),
     /// Remove a build that has drained and has no workers any more
     Forget {
         /// The build id
@@ -89,20 +96,29 @@ enum FleetCommand {
 }
 
 pub(crate) async fn run(context: &Context, args: FleetArgs) -> Result<Exit, Failure> {
-    let fleet = Fleet::new(context.connect().await?, &context.deployment(args.deployment));
-    let out = context.out;
+    let deployment = context.deployment(args.deployment);
     match args.command {
+        FleetCommand::Serve(args) => serve::run(context, &deployment, args).await,
+        FleetCommand::Healthcheck(args) => serve::healthcheck(&args),
+        command => once(context, &Fleet::new(context.connect().await?, &deployment), command).await,
+    }
+}
+
+/// A command that asks or changes something and ends.
+async fn once(context: &Context, fleet: &Fleet, command: FleetCommand) -> Result<Exit, Failure> {
+    let out = context.out;
+    match command {
         FleetCommand::Status => {
             let status = fleet.status(context.patience(USUAL)).await?;
             out.data(&status, || show::status(&status))?;
         }
         FleetCommand::Current { build, ignore_missing_task_queues } => {
-            turn(context, &fleet, Target::Current(build), ignore_missing_task_queues).await?;
+            turn(context, fleet, Target::Current(build), ignore_missing_task_queues).await?;
         }
         FleetCommand::Ramp { build, percent, ignore_missing_task_queues } => {
-            turn(context, &fleet, Target::Ramp(build, percent), ignore_missing_task_queues).await?;
+            turn(context, fleet, Target::Ramp(build, percent), ignore_missing_task_queues).await?;
         }
-        FleetCommand::Unramp => turn(context, &fleet, Target::Unramp, false).await?,
+        FleetCommand::Unramp => turn(context, fleet, Target::Unramp, false).await?,
         FleetCommand::Gate { build } => {
             let passed = fleet.gate(&build, context.patience(GATE)).await?;
             out.data(&passed, || show::passed(&build, &passed))?;
@@ -116,6 +132,8 @@ pub(crate) async fn run(context: &Context, args: FleetArgs) -> Result<Exit, Fail
             let forgotten = fleet.forget(&build, skip_drainage, context.patience(USUAL)).await?;
             out.data(&forgotten, || show::forgotten(&forgotten))?;
         }
+        // Answered before anything is connected to.
+        FleetCommand::Serve(_) | FleetCommand::Healthcheck(_) => {}
     }
     Ok(Exit::Success)
 }
