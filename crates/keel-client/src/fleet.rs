@@ -10,6 +10,7 @@
 
 mod error;
 mod gate;
+mod histories;
 mod patience;
 mod queues;
 mod read;
@@ -19,6 +20,7 @@ mod view;
 
 pub use error::FleetError;
 pub use gate::Passed;
+pub use histories::{Histories, SavedHistory, SkippedHistory, Wanted};
 pub use route::{Forgotten, Target, Turned};
 pub use view::{BuildView, Drainage, FleetStatus, Load, Ramp, VersionStatus, WorkerView};
 

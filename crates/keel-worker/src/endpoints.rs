@@ -40,6 +40,7 @@ pub(crate) fn serve(
         health: observed.health.clone(),
         about,
         metrics: Some(collected),
+        source: None,
         more: log_level(telemetry.log_level()),
     };
     Ok(HttpServer::start(&settings.http, endpoints)?)

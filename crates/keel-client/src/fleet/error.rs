@@ -59,6 +59,17 @@ pub enum FleetError {
         /// What was seen of it.
         found: String,
     },
+    /// The folder for histories cannot be used.
+    #[error("cannot save histories in {}; {next}", .folder.display())]
+    Folder {
+        /// The folder.
+        folder: std::path::PathBuf,
+        /// What to do.
+        next: &'static str,
+        /// What the system says.
+        #[source]
+        source: Option<std::io::Error>,
+    },
     /// A worker of the build ran the gate, and it failed.
     #[error("the gate of build `{build}` failed: {reason}; mend what it names before this build gets work")]
     GateFailed {

@@ -30,7 +30,7 @@ impl Fleet {
         let mut views = Vec::with_capacity(builds.len() + 1);
         if let Some(known) = &known {
             let ramp = known.ramp();
-            let asked = stream::iter(&known.versions)
+            let asked = stream::iter(known.versions.clone())
                 .map(|summary| self.build(summary, known, ramp.as_ref(), &queue));
             views = asked.buffered(AT_ONCE).try_collect().await?;
         }
@@ -56,7 +56,7 @@ impl Fleet {
 
     async fn build(
         &self,
-        summary: &WorkerDeploymentVersionSummary,
+        summary: WorkerDeploymentVersionSummary,
         known: &Known,
         ramp: Option<&Ramp>,
         queue: &Queue,

@@ -35,18 +35,6 @@ pub enum VersionStatus {
 }
 
 impl VersionStatus {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Current,
-        Self::Ramping,
-        Self::Draining,
-        Self::Drained,
-        Self::Inactive,
-        Self::Created,
-        Self::Unversioned,
-        Self::Unknown,
-    ];
-
     /// The word for people, and in JSON.
     #[must_use]
     pub const fn word(self) -> &'static str {

@@ -8,7 +8,7 @@ pub const SERVER_UP: &str = "keel_fleet_server_up";
 pub const CURRENT_INFO: &str = "keel_fleet_current_info";
 /// Gauge: share of new runs, 0 to 100, that goes to a build that is being tried. Labels `deployment`, `build_id`.
 pub const RAMP_PERCENT: &str = "keel_fleet_ramp_percent";
-/// Gauge: 1 for the status that a build has. Labels `build_id`, `status`.
+/// Gauge: always 1; where a build stands. Labels `build_id`, `status`.
 pub const VERSION_INFO: &str = "keel_fleet_version_info";
 /// Gauge: runs of a build that have not ended. Label `build_id`.
 pub const OPEN_RUNS: &str = "keel_fleet_open_runs";

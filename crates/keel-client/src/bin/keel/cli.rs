@@ -46,7 +46,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_enum, default_value_t, help_heading = "Global options")]
     pub(crate) output: Format,
     /// Longest time for one call, such as 10s or 500ms; for `keel fleet` of the whole command [default: 10s; fleet 30s,
-    /// its gate 60s]
+    /// its gate 60s, histories 2m]
     #[arg(long, global = true, value_name = "TIME", value_parser = duration, help_heading = "Global options")]
     pub(crate) timeout: Option<Duration>,
 }

@@ -88,7 +88,7 @@ impl Settings for ClientSettings {
 }
 
 /// What every command has at hand.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Context {
     settings: ClientSettings,
     timeout: Option<Duration>,
@@ -108,6 +108,16 @@ impl Context {
             traces: &settings.traces,
         })?;
         Ok(Self { settings, timeout: global.timeout, out: Out::new(global.output), telemetry })
+    }
+
+    /// The same, with another limit for one call.
+    pub(crate) fn within(&self, one_call: Duration) -> Self {
+        Self { timeout: Some(one_call), ..self.clone() }
+    }
+
+    /// The namespace.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.settings.temporal.namespace
     }
 
     /// Connects to Temporal.

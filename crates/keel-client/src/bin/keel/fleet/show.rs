@@ -3,7 +3,7 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use keel_client::TaskKind;
-use keel_client::fleet::{BuildView, FleetStatus, Forgotten, Load, Passed, Ramp, Turned};
+use keel_client::fleet::{BuildView, FleetStatus, Forgotten, Histories, Load, Passed, Ramp, Turned};
 
 use crate::show::pairs;
 
@@ -118,6 +118,24 @@ pub(super) fn passed(build: &str, passed: &Passed) -> String {
         passed.workflow_id,
         passed.run_id
     )
+}
+
+/// `keel fleet histories`.
+pub(super) fn histories(histories: &Histories) -> String {
+    let mut lines: Vec<String> = histories
+        .skipped
+        .iter()
+        .map(|run| format!("left out {} (run {}): {}", run.workflow_id, run.run_id, run.reason))
+        .collect();
+    let bytes: usize = histories.saved.iter().map(|run| run.bytes).sum();
+    let open = histories.saved.iter().filter(|run| !run.status.is_closed()).count();
+    lines.push(format!(
+        "{} histories in {}, {open} of runs that have not ended, {:.1} MB",
+        histories.saved.len(),
+        histories.folder.display(),
+        bytes as f64 / 1e6
+    ));
+    lines.join("\n")
 }
 
 /// `keel fleet forget`.
