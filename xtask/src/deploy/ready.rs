@@ -72,6 +72,22 @@ impl Stack {
         self.call(&[&["exec", &container.id, program], args].concat(), limit)
     }
 
+    /// Asks those that the engine has not asked yet, so that what is ready is not shown as starting.
+    ///
+    /// # Errors
+    /// When the command line of Docker cannot be started.
+    pub fn ask_the_starting(&self, containers: &mut [Container]) -> anyhow::Result<()> {
+        let starting = |container: &&mut Container| container.runs() && container.health == "starting";
+        let mut open: Vec<_> = containers.iter_mut().filter(starting).collect();
+        let answers = self.check(&open.iter().map(|container| &**container).collect::<Vec<_>>())?;
+        for (container, is_ready) in open.iter_mut().zip(answers) {
+            if is_ready && !container.check.is_empty() {
+                "healthy".clone_into(&mut container.health);
+            }
+        }
+        Ok(())
+    }
+
     /// Runs the health check of each container, side by side.
     fn check(&self, containers: &[&Container]) -> anyhow::Result<Vec<bool>> {
         let mut commands: Vec<_> = containers

@@ -109,7 +109,8 @@ impl Status {
     /// # Errors
     /// When the engine does not answer.
     pub fn of(stack: &Stack) -> anyhow::Result<Self> {
-        let containers = stack.containers()?;
+        let mut containers = stack.containers()?;
+        stack.ask_the_starting(&mut containers)?;
         Ok(Self {
             project: stack.project.clone(),
             build: stack.state.build.id.clone(),
