@@ -28,9 +28,17 @@ pub fn check(tool: &Prometheus) -> anyhow::Result<()> {
     let promtool = |words: [&str; 2], files: &[PathBuf]| {
         exec::foreground(exec::tied(&tool.promtool, "TERM").args(words).args(files))
     };
-    promtool(["check", "config"], &[dir.join("prometheus.yml")])?;
+    promtool(["check", "config"], &configurations(&dir)?)?;
     promtool(["check", "rules"], &files(&dir.join("alerts"))?)?;
     promtool(["test", "rules"], &files(&dir.join("tests"))?)
+}
+
+/// Every configuration of Prometheus: the one for this machine and those of the stacks.
+fn configurations(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let is_one = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("prometheus"))
+    };
+    Ok(files(dir)?.into_iter().filter(is_one).collect())
 }
 
 /// The YAML files of a folder, by name; at least one.

@@ -8,12 +8,12 @@ use anyhow::Context;
 use clap::Subcommand;
 
 use crate::stack::{Keel, Logs, Sandbox, ServerOptions, TemporalServer, clean_environment};
-use crate::{binaries, exec, paths, tools};
+use crate::{binaries, deploy, exec, paths, tools};
 
 const BYTES: u64 = 500_000_000;
 const SAMPLE_ROWS: u64 = 100_000;
 
-/// Measure datasets, orders, telemetry, threads or starts on release builds.
+/// Measure datasets, orders, telemetry, threads, starts or the stack on release builds.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -32,6 +32,12 @@ enum What {
     Threads(How),
     /// How soon a worker is ready, and its memory while it idles
     Start(How),
+    /// Images, and the Compose stack: from `deploy` to ready, from 3 workers to 5, memory of an idle one
+    Deploy {
+        /// Images with this tag that are here already, instead of those of this checkout
+        #[arg(long, value_name = "ID")]
+        build_id: Option<String>,
+    },
 }
 
 /// How a measurement beside a server runs.
@@ -55,6 +61,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         What::Orders(how) => beside_a_stack("bench-orders", !how.debug, &how.more),
         What::Telemetry(how) => beside_a_stack("bench-telemetry", !how.debug, &how.more),
         What::Threads(how) => beside_a_stack("bench-threads", !how.debug, &how.more),
+        What::Deploy { build_id } => deploy::bench(build_id.as_deref()),
         What::Start(how) => beside_a_stack("bench-start", !how.debug, &how.more),
     }
 }

@@ -68,8 +68,18 @@ pub fn build_for_tests() -> anyhow::Result<Binaries> {
 /// # Errors
 /// When cargo fails; it has said why.
 pub fn cargo_build(args: &[&str]) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    cargo_build_with(exec::cargo(), args)
+}
+
+/// The same with a `cargo` whose environment was prepared.
+///
+/// # Errors
+/// When cargo fails; it has said why.
+pub fn cargo_build_with(
+    mut command: std::process::Command,
+    args: &[&str],
+) -> anyhow::Result<BTreeMap<String, PathBuf>> {
     let mut out = tempfile::NamedTempFile::new()?;
-    let mut command = exec::cargo();
     command.args(["build", "--locked", "--message-format", "json-render-diagnostics"]).args(args);
     exec::foreground(command.stdin(Stdio::null()).stdout(out.reopen()?))?;
     let mut found = BTreeMap::new();

@@ -4,6 +4,7 @@
 
 pub mod ground;
 mod provider_outage;
+pub mod scale;
 mod server_loss;
 mod shutdown;
 
@@ -21,6 +22,7 @@ enum What {
     Shutdown(shutdown::Args),
     ServerLoss(server_loss::Args),
     ProviderOutage(provider_outage::Args),
+    Scale(scale::Args),
 }
 
 /// Runs the subcommand.
@@ -32,5 +34,6 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         What::Shutdown(args) => shutdown::run(&args),
         What::ServerLoss(args) => server_loss::run(&args),
         What::ProviderOutage(args) => provider_outage::run(&args),
+        What::Scale(args) => scale::run(&args),
     }
 }

@@ -102,6 +102,39 @@ pub fn foreground(command: &mut Command) -> anyhow::Result<()> {
     if status.success() { Ok(()) } else { Err(Failed { program: shown, status }.into()) }
 }
 
+/// Like [`foreground`], ended after `limit`.
+///
+/// # Errors
+/// [`Failed`] when it ends badly, [`interrupt::Interrupted`] after a signal, and when it takes longer.
+pub fn foreground_within(command: &mut Command, limit: Duration) -> anyhow::Result<()> {
+    let shown = show(command);
+    eprintln!("$ {shown}");
+    let status = wait_for(spawn(command)?, Some(limit)).with_context(|| format!("`{shown}`"))?;
+    if status.success() { Ok(()) } else { Err(Failed { program: shown, status }.into()) }
+}
+
+/// Runs commands side by side and says of each whether it succeeded; one that takes longer than `limit` did not.
+///
+/// # Errors
+/// When one cannot start, and [`interrupt::Interrupted`] after a signal.
+pub fn all_succeed(commands: &mut [Command], limit: Duration) -> anyhow::Result<Vec<bool>> {
+    let mut children = Vec::new();
+    for command in commands {
+        children.push(spawn(command.stdout(Stdio::null()).stderr(Stdio::null()))?);
+    }
+    let deadline = Instant::now() + limit;
+    let mut succeeded = Vec::new();
+    for child in children {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match wait_for(child, Some(left)) {
+            Ok(status) => succeeded.push(status.success()),
+            Err(error) if error.is::<interrupt::Interrupted>() => return Err(error),
+            Err(_) => succeeded.push(false),
+        }
+    }
+    Ok(succeeded)
+}
+
 /// Runs a command to its end within `limit` and returns what it said.
 ///
 /// # Errors

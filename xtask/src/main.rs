@@ -9,9 +9,12 @@ mod bench;
 mod binaries;
 mod chaos;
 mod ci;
+mod dashboards;
 mod demo;
+mod deploy;
 mod drill;
 mod exec;
+mod image;
 mod interrupt;
 mod judge;
 mod paths;
@@ -39,16 +42,24 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     Tools(tools::Args),
+    Image(image::Args),
     Up(up::Args),
     Demo(demo::Args),
     Test(test::Args),
     Tidy(tidy::Args),
     Alerts(alerts::Args),
+    Dashboards(dashboards::Args),
     Ci(ci::Args),
     Chaos(chaos::Args),
     Soak(soak::Args),
     Bench(bench::Args),
     Drill(drill::Args),
+    Deploy(deploy::Args),
+    Status(deploy::StatusArgs),
+    Health(deploy::HealthArgs),
+    Scale(deploy::ScaleArgs),
+    Logs(deploy::LogsArgs),
+    Down(deploy::DownArgs),
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
@@ -56,16 +67,24 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     std::env::set_current_dir(paths::root())?;
     match cli.task {
         Task::Tools(args) => tools::run(args),
+        Task::Image(args) => image::run(args),
         Task::Up(args) => up::run(args),
         Task::Demo(args) => demo::run(args),
         Task::Test(args) => test::run(args),
         Task::Tidy(args) => tidy::run(args),
         Task::Alerts(args) => alerts::run(args),
+        Task::Dashboards(args) => dashboards::run(&args),
         Task::Ci(args) => ci::run(args),
         Task::Chaos(args) => chaos::run(args),
         Task::Soak(args) => soak::run(&args),
         Task::Bench(args) => bench::run(args),
         Task::Drill(args) => drill::run(args),
+        Task::Deploy(args) => deploy::run(&args),
+        Task::Status(args) => deploy::status(&args),
+        Task::Health(args) => deploy::health(&args),
+        Task::Scale(args) => deploy::scale(&args),
+        Task::Logs(args) => deploy::logs(&args),
+        Task::Down(args) => deploy::down(&args),
     }
 }
 

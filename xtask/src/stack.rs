@@ -20,10 +20,10 @@ pub use load::{Account, Attempts, Flow, Load};
 pub use ports::free_port;
 pub use postgres::Postgres;
 pub use probe::Probe;
-pub use sandbox::{Effects, Sandbox};
+pub use sandbox::{Effects, Sandbox, effects_at};
 pub use series::Page;
 pub use service::{Logs, is_running};
-pub use temporal::{ServerOptions, TemporalServer};
+pub use temporal::{DYNAMIC_CONFIG, SEARCH_ATTRIBUTES, ServerOptions, TemporalServer};
 pub use whole::{Plan, Stack};
 pub use worker::{Exit, Worker, WorkerSettings};
 

@@ -8,9 +8,9 @@ mod sources;
 use anyhow::Context;
 use cargo_metadata::MetadataCommand;
 
-use crate::paths;
+use crate::{dashboards, paths};
 
-/// Check who depends on whom, what is in the graph, lints, the size of files, and that alerts have a runbook.
+/// Check who depends on whom, what is in the graph, lints, the size of files, that alerts have a runbook, and dashboards.
 #[derive(clap::Args, Default)]
 pub struct Args {}
 
@@ -40,6 +40,7 @@ pub fn run(_args: Args) -> anyhow::Result<()> {
     graph::check_banned(&mut findings)?;
     sources::check_files(paths::root(), &mut findings)?;
     alerts::check(paths::root(), &mut findings)?;
+    findings.failures.extend(dashboards::check()?);
     for warning in &findings.warnings {
         eprintln!("tidy: warning: {warning}");
     }

@@ -1,10 +1,15 @@
 //! `cargo xtask tools`: finds the tools Keel needs, gets the pinned Temporal command line when it is not there, and
 //! says for each missing one which command installs it.
 
+mod compose;
+mod docker;
+mod download;
 mod postgres;
 mod prometheus;
 mod temporal;
 
+pub use docker::{Compose, Docker, compose, docker};
+pub use download::hex;
 pub use postgres::{PostgresBinaries, postgres};
 pub use prometheus::{Prometheus, prometheus};
 pub use temporal::{Temporal, temporal};
@@ -25,6 +30,13 @@ pub fn run(_args: Args) -> anyhow::Result<()> {
         ),
         ("nextest", nextest().map(|version| format!("{version}  cargo nextest"))),
         ("postgresql", postgres().map(|tool| format!("{}  {}", tool.version, tool.dir.display()))),
+        ("docker", docker().map(|tool| format!("{}  {} (engine)", tool.engine, tool.program.display()))),
+        (
+            "compose",
+            docker()
+                .and_then(|tool| compose(&tool))
+                .map(|tool| format!("{}  {} ({})", tool.version, tool.shown(), tool.source)),
+        ),
         ("prometheus", prometheus().map(|tool| format!("{}  {}", tool.version, tool.server.display()))),
     ];
     let mut missing = Vec::new();

@@ -9,6 +9,7 @@
 
 pub mod count;
 pub mod dataset;
+pub mod gate;
 pub mod order;
 pub mod provider;
 pub mod store;

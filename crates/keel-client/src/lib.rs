@@ -9,6 +9,7 @@
 pub mod caller;
 pub mod diagnosis;
 pub mod error;
+pub mod fleet;
 pub mod generate;
 pub mod jobs;
 pub mod order_file;
@@ -21,6 +22,7 @@ pub mod why;
 
 pub use caller::Caller;
 pub use error::CallError;
+pub use fleet::{Fleet, FleetError, FleetStatus};
 pub use jobs::{Datasets, JobView, Tasks};
 pub use orders::{OrderFilter, OrderRow, OrderView, Orders, Submission};
 pub use queue::{QueueView, TaskKind};

@@ -7,6 +7,7 @@
 //!
 //! Start reading in [`ledger`] (the rules), then [`http`] (the protocol) and [`fault`].
 
+pub mod ask;
 pub mod fault;
 pub mod http;
 pub mod journal;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use keel_sandbox::Sandbox;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,11 +16,19 @@ use tokio::signal::unix::{SignalKind, signal};
 #[command(version)]
 struct Args {
     /// Address to listen on; port 0 takes a free one.
-    #[arg(long, env = "KEEL_SANDBOX_LISTEN", default_value = "127.0.0.1:8079")]
+    #[arg(long, env = "KEEL_SANDBOX_LISTEN", default_value = "127.0.0.1:8079", global = true)]
     listen: SocketAddr,
     /// File that keeps every effect, so that a kill loses none; without it the sandbox forgets.
     #[arg(long, env = "KEEL_SANDBOX_STATE", value_name = "FILE")]
     state: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Command {
+    /// Ask the sandbox that listens on this address whether it is well: exit code 0 or 1, for images without a shell
+    Healthcheck,
 }
 
 fn main() -> ExitCode {
@@ -31,11 +39,24 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 64 } else { 0 });
         }
     };
+    if let Some(Command::Healthcheck) = args.command {
+        return healthcheck(args.listen);
+    }
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO).init();
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn healthcheck(listen: SocketAddr) -> ExitCode {
+    match keel_sandbox::ask::is_well(listen) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "keel-sandbox: the sandbox on {listen} is not well: {error}");
             ExitCode::FAILURE
         }
     }

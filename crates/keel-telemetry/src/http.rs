@@ -1,7 +1,8 @@
 //! The HTTP endpoints of a process: health, metrics, and what else it offers to its operators.
 //!
 //! They run on a thread and a runtime of their own, so that they answer when the rest of the process is busy or stuck.
-//! Nothing here calls anybody: every answer is what the process knows already.
+//! Nothing here calls anybody: every answer is what the process knows already, unless it has a [`Source`] that finds out
+//! when it is asked.
 
 mod level;
 mod listener;
@@ -13,7 +14,7 @@ mod tests;
 
 pub use level::log_level;
 pub use options::HttpOptions;
-pub use pages::{About, Endpoints};
+pub use pages::{About, Endpoints, Refreshed, Source};
 pub use probe::{Probe, ProbeError, probe};
 
 use std::net::{SocketAddr, TcpListener};

@@ -99,6 +99,7 @@ impl Metrics {
         let labels = [
             ("version", about.version.clone()),
             ("build_id", about.build_id.clone()),
+            ("deployment", about.deployment.clone()),
             ("role", about.role.to_owned()),
         ];
         gauge!(name, &labels).set(1.0);

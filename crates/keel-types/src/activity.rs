@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 mod contract;
 
 pub use contract::{
-    BookShipment, CancelShipment, ChargePayment, CloseOrder, OpenOrder, ProcessApprovedOrder,
-    ProcessLargeDataset, ProcessStep, RecordDecision, RecordIgnored, RefundPayment, ReleaseInventory,
-    RemindApprover, ReserveInventory,
+    BookShipment, CancelShipment, ChargePayment, CloseOrder, GateData, GateStore, OpenOrder,
+    ProcessApprovedOrder, ProcessLargeDataset, ProcessStep, RecordDecision, RecordIgnored, RefundPayment,
+    ReleaseInventory, RemindApprover, ReserveInventory,
 };
 
 use crate::decision::{ApprovalRule, Decision, IgnoredDecision};

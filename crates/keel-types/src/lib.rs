@@ -10,6 +10,7 @@ pub mod activity;
 pub mod dataset;
 pub mod decision;
 pub mod failure;
+pub mod gate;
 pub mod input;
 pub mod money;
 pub mod names;

@@ -1,5 +1,7 @@
 //! Every name other programs depend on. A change here is a breaking change of the wire contract.
 
+pub mod fleet;
+
 /// The task queue that workers poll when nothing else is configured.
 pub const DEFAULT_TASK_QUEUE: &str = "production-queue";
 
@@ -13,6 +15,9 @@ pub mod workflow {
     pub const DATASET: &str = "datasetWorkflow";
     /// All of them.
     pub const ALL: [&str; 3] = [INTERACTIVE_ORDER, TRACKABLE, DATASET];
+    /// Proves that a build can work before it gets real work. Keel's own: not part of the wire contract that other SDKs
+    /// implement, so it is not among [`ALL`].
+    pub const ROLLOUT_GATE: &str = "rolloutGateWorkflow";
 }
 
 /// Signals, updates and queries.
@@ -59,6 +64,10 @@ pub mod activity {
     pub const PROCESS_STEP: &str = "processStep";
     /// The long dataset job.
     pub const PROCESS_LARGE_DATASET: &str = "processLargeDataset";
+    /// First half of the rollout gate, a local activity: the store answers. Keel's own.
+    pub const GATE_STORE: &str = "rolloutGateStore";
+    /// Second half of the rollout gate, a remote activity: the data directory is there. Keel's own.
+    pub const GATE_DATA: &str = "rolloutGateData";
 }
 
 /// Search attributes, all of type `Keyword`, that the namespace must have.
@@ -113,7 +122,7 @@ pub mod metric {
     pub const WORKER_READY: &str = "keel_worker_ready";
     /// Counter: times the SDK worker was rebuilt inside the process. Label `reason`, one of [`super::rebuild`].
     pub const WORKER_REBUILDS_TOTAL: &str = "keel_worker_rebuilds_total";
-    /// Gauge: always 1. Labels `version`, `build_id`, `role`.
+    /// Gauge: always 1. Labels `version`, `build_id`, `deployment`, `role`.
     pub const BUILD_INFO: &str = "keel_build_info";
 }
 
@@ -127,6 +136,18 @@ pub mod rebuild {
     pub const SERVER_LOST: &str = "server_lost";
     /// All of them.
     pub const ALL: [&str; 3] = [RECYCLE, FAILED, SERVER_LOST];
+}
+
+/// What stands for the build id of a worker that has none: it takes part in no Worker Deployment Version.
+pub const UNVERSIONED: &str = "unversioned";
+
+/// The Worker Deployment that workers belong to when nothing else is configured.
+pub const DEFAULT_DEPLOYMENT: &str = "keel";
+
+/// The workflow id under which the gate of a build runs; a new one takes the place of one that still runs.
+#[must_use]
+pub fn gate_workflow_id(deployment: &str, build_id: &str) -> String {
+    format!("rollout-gate-{deployment}-{build_id}")
 }
 
 /// The workflow id under which Keel's own client runs an order, so that a second submit finds the first.

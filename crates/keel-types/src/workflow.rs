@@ -5,6 +5,7 @@ use temporalio_common::{
 };
 
 use crate::decision::DecideRequest;
+use crate::gate::GateReport;
 use crate::input::OrderInput;
 use crate::names::{handler, workflow};
 use crate::progress::Progress;
@@ -12,13 +13,16 @@ use crate::state::OrderState;
 
 macro_rules! workflow_marker {
     ($(#[$doc:meta])* $marker:ident, $input:ty, $name:expr) => {
+        workflow_marker!($(#[$doc])* $marker, $input => String, $name);
+    };
+    ($(#[$doc:meta])* $marker:ident, $input:ty => $output:ty, $name:expr) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub struct $marker;
 
         impl WorkflowDefinition for $marker {
             type Input = $input;
-            type Output = String;
+            type Output = $output;
             fn name(&self) -> &str {
                 $name
             }
@@ -41,6 +45,11 @@ workflow_marker!(
 workflow_marker!(
     /// `datasetWorkflow`.
     Dataset, String, workflow::DATASET
+);
+
+workflow_marker!(
+    /// `rolloutGateWorkflow`; the input is a build id.
+    RolloutGate, String => GateReport, workflow::ROLLOUT_GATE
 );
 
 /// Signal `approve`; the input is the approver.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use keel_activities::dataset::DatasetActivities;
+use keel_activities::gate::GateActivities;
 use keel_activities::order::OrderActivities;
 use keel_activities::store::{self, Store};
 use keel_workflows::options::WorkflowOptions;
@@ -92,9 +93,12 @@ impl Parts {
         let Providers { payments, courier } = self.providers.clone();
         let orders = OrderActivities::new(self.store(), payments, courier, settings.approval.rule());
         let datasets = DatasetActivities::new(settings.dataset.clone(), self.ends.stopping.clone());
+        let identity = client.connection().identity();
+        let gate = GateActivities::new(self.store(), &settings.dataset.data_dir, options.build(), identity);
         let mut worker = temporalio_sdk::WorkerOptions::new(&options.task_queue)
             .register_activities(orders)
             .register_activities(datasets)
+            .register_activities(gate)
             .activity_inbound_interceptor(keel_activities::count::Failures)
             .tuner(tuning.tuner)
             .max_cached_workflows(tuning.max_cached_workflows)
@@ -105,6 +109,9 @@ impl Parts {
             .default_heartbeat_throttle_interval(options.heartbeat_interval)
             // No graceful_shutdown_period: the SDK would cancel activities of a generation that is only replaced.
             .build();
+        if let Some(version) = options.version() {
+            worker.deployment_options = version;
+        }
         worker.workflow_task_poller_behavior = tuning.workflow_pollers;
         worker.activity_task_poller_behavior = tuning.activity_pollers;
         worker.activity_inbound_interceptor(ActivityWatch {

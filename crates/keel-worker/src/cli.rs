@@ -35,6 +35,12 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Ask the worker that runs with these settings how it is: exit code 0 or 1, for images without a shell.
     Healthcheck(HealthcheckArgs),
+    /// Replay saved histories with the workflows of this build; connects to nothing. Exit code 0, or 1 if one fails.
+    Replay {
+        /// The folder that `keel fleet histories` wrote, or one file of it.
+        #[arg(value_name = "DIR")]
+        histories: PathBuf,
+    },
     /// Look after the store.
     #[command(subcommand)]
     Store(StoreCommand),

@@ -23,7 +23,8 @@ pub(crate) fn serve(
     }
     let about = About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        build_id: settings.worker.build_id.clone(),
+        build_id: settings.worker.build().to_owned(),
+        deployment: settings.worker.deployment.clone(),
         role: "worker",
     };
     let collected = Metrics::install(&SERIES, &workflow::ALL)?;
@@ -39,6 +40,7 @@ pub(crate) fn serve(
         health: observed.health.clone(),
         about,
         metrics: Some(collected),
+        source: None,
         more: log_level(telemetry.log_level()),
     };
     Ok(HttpServer::start(&settings.http, endpoints)?)

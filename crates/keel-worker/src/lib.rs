@@ -26,7 +26,9 @@ mod supervisor;
 pub use error::WorkerError;
 pub use observed::Observed;
 pub use run::run;
-pub use settings::{ApprovalOptions, Pollers, ReconnectOptions, Tuner, WorkerOptions, WorkerSettings};
+pub use settings::{
+    ApprovalOptions, Pollers, ReconnectOptions, Tuner, Versioning, WorkerOptions, WorkerSettings,
+};
 
 /// The store alone, for commands that seed or export it.
 ///

@@ -3,6 +3,7 @@
 mod cli;
 mod config_command;
 mod endpoints;
+mod replay;
 mod series;
 mod signals;
 
@@ -34,6 +35,9 @@ fn main() -> ExitCode {
     };
     if let Some(Command::Config(ConfigCommand::Defaults)) = cli.command {
         return config_command::print_defaults();
+    }
+    if let Some(Command::Replay { histories }) = &cli.command {
+        return replay::run(histories);
     }
     let loaded = match cli.settings() {
         Ok(loaded) => loaded,
@@ -84,7 +88,7 @@ async fn perform(
             tracing::info!("worker stopped");
         }
         // Answered before anything is set up.
-        Some(Command::Healthcheck(_) | Command::Config(_)) => {}
+        Some(Command::Healthcheck(_) | Command::Config(_) | Command::Replay { .. }) => {}
         Some(Command::Store(StoreCommand::Seed)) => {
             let store = keel_worker::open_store(settings).await?;
             let seeded = keel_activities::order::seed(store.as_ref()).await?;
@@ -102,7 +106,7 @@ fn telemetry(settings: &WorkerSettings) -> Result<Telemetry, keel_telemetry::Err
     keel_telemetry::init(&TelemetryOptions {
         program: "keel-worker",
         role: "worker",
-        build_id: &settings.worker.build_id,
+        build_id: settings.worker.build(),
         log: &settings.log,
         traces: &settings.traces,
     })

@@ -12,9 +12,11 @@ use keel_workflows::options::{OrderOptions, TaskOptions};
 use serde::{Deserialize, Serialize};
 
 pub(crate) mod tuning;
+mod versioning;
 mod worker;
 
 pub use tuning::{Pollers, Tuner};
+pub use versioning::Versioning;
 pub use worker::{ReconnectOptions, WorkerOptions};
 
 /// Everything a worker can be told.

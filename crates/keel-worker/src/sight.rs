@@ -11,10 +11,14 @@ use temporalio_client::tonic::{Code, Request, Status};
 use temporalio_common::protos::temporal::api::enums::v1::{
     DescribeTaskQueueMode, TaskQueueKind, TaskQueueType,
 };
-use temporalio_common::protos::temporal::api::taskqueue::v1::{PollerInfo, TaskQueue};
+use temporalio_common::protos::temporal::api::taskqueue::v1::{
+    PollerInfo, TaskQueue, TaskQueueVersionSelection,
+};
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
     DescribeNamespaceRequest, DescribeTaskQueueRequest, DescribeTaskQueueResponse,
 };
+
+use crate::WorkerOptions;
 
 /// A poll waits for up to a minute at the server.
 const RECENT: Duration = Duration::from_secs(90);
@@ -44,11 +48,11 @@ pub(crate) enum Sight {
 pub(crate) async fn look(
     client: &Client,
     section: &TemporalSection,
-    queue: &str,
+    options: &WorkerOptions,
     identities: &[String],
     limit: Duration,
 ) -> Sight {
-    let question = Question { client, section, queue, limit };
+    let question = Question { client, section, options, limit };
     let [workflow, activity] = TYPES.map(|(kind, _)| question.pollers(kind));
     let (workflow, activity) = tokio::join!(workflow, activity);
     let mut found = Vec::with_capacity(TYPES.len());
@@ -92,7 +96,7 @@ fn judge(found: &[Vec<PollerInfo>], identities: &[String], now: SystemTime) -> S
 struct Question<'a> {
     client: &'a Client,
     section: &'a TemporalSection,
-    queue: &'a str,
+    options: &'a WorkerOptions,
     limit: Duration,
 }
 
@@ -108,6 +112,7 @@ impl Question<'_> {
             api_mode: DescribeTaskQueueMode::Enhanced as i32,
             task_queue_types: TYPES.iter().map(|(kind, _)| *kind as i32).collect(),
             report_pollers: true,
+            versions: Some(self.ours()),
             ..self.about_queue()
         };
         let answer = self.describe(request).await?;
@@ -121,11 +126,22 @@ impl Question<'_> {
         Ok(TYPES.iter().map(|(kind, _)| of(*kind)).collect())
     }
 
+    /// Pollers with a build id are told only to those who name it.
+    fn ours(&self) -> TaskQueueVersionSelection {
+        let WorkerOptions { deployment, build_id, .. } = self.options;
+        let build_ids = self.options.is_versioned().then(|| format!("{deployment}:{build_id}"));
+        TaskQueueVersionSelection {
+            build_ids: build_ids.into_iter().collect(),
+            unversioned: !self.options.is_versioned(),
+            all_active: false,
+        }
+    }
+
     fn about_queue(&self) -> DescribeTaskQueueRequest {
         DescribeTaskQueueRequest {
             namespace: self.section.namespace.clone(),
             task_queue: Some(TaskQueue {
-                name: self.queue.to_owned(),
+                name: self.options.task_queue.clone(),
                 kind: TaskQueueKind::Normal as i32,
                 ..Default::default()
             }),

@@ -207,7 +207,8 @@ fn announce(settings: &WorkerSettings) -> Result<(), WorkerError> {
         task_queue = settings.worker.task_queue,
         namespace = settings.temporal.namespace,
         address = settings.temporal.address,
-        build_id = settings.worker.build_id,
+        build_id = settings.worker.build(),
+        deployment = settings.worker.deployment,
         version = env!("CARGO_PKG_VERSION"),
         "worker ready"
     );

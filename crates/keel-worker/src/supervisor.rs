@@ -166,8 +166,8 @@ impl<'a> Supervisor<'a> {
     pub(crate) async fn look(&self, limit: Duration) -> Sight {
         match &self.current {
             Some(generation) => {
-                let (section, queue) = (&self.settings.temporal, &self.settings.worker.task_queue);
-                sight::look(&generation.client, section, queue, generation.identities(), limit).await
+                let (section, options) = (&self.settings.temporal, &self.settings.worker);
+                sight::look(&generation.client, section, options, generation.identities(), limit).await
             }
             None => Sight::Away("not connected".to_owned()),
         }

@@ -7,8 +7,10 @@
 //! Start reading in [`order`], then [`task`] and [`dataset`].
 
 pub mod dataset;
+pub mod gate;
 pub mod options;
 pub mod order;
+pub mod replay;
 pub mod task;
 
 mod failure;
@@ -21,6 +23,7 @@ use std::sync::Arc;
 use temporalio_sdk::{WorkerOptions, WorkflowRegistrationError};
 
 use crate::dataset::DatasetWorkflow;
+use crate::gate::RolloutGateWorkflow;
 use crate::options::WorkflowOptions;
 use crate::order::InteractiveOrderWorkflow;
 use crate::task::TrackableWorkflow;
@@ -37,5 +40,6 @@ pub fn register(
     worker.register_workflow_with_factory(move || InteractiveOrderWorkflow::new(order.clone()))?;
     worker.register_workflow_with_factory(move || TrackableWorkflow::new(task.clone()))?;
     worker.register_workflow_with_factory(move || DatasetWorkflow::new(dataset.clone()))?;
+    worker.register_workflow::<RolloutGateWorkflow>()?;
     Ok(())
 }

@@ -222,7 +222,7 @@ impl RetryOptions {
 }
 
 /// Attempts that are bounded one by one and all together.
-fn bounded(attempt: Duration, together: Duration) -> ActivityCloseTimeouts {
+pub(crate) fn bounded(attempt: Duration, together: Duration) -> ActivityCloseTimeouts {
     ActivityCloseTimeouts::ScheduleAndStartToClose { start_to_close: attempt, schedule_to_close: together }
 }
 

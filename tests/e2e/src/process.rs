@@ -50,11 +50,16 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     /// Starts `command` with its output in a file.
-    pub(crate) fn start(mut command: Command, log: &Path) -> Self {
+    pub(crate) fn start(command: Command, log: &Path) -> Self {
+        Self::start_with(Stdio::null(), command, log)
+    }
+
+    /// The same with something to read, such as a pipe that is open for as long as the value lives.
+    pub(crate) fn start_with(input: Stdio, mut command: Command, log: &Path) -> Self {
         let file = File::options().create(true).append(true).open(log).expect("the log file opens");
         let errors = file.try_clone().expect("a second handle");
         let child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(file)
             .stderr(errors)
             .spawn()

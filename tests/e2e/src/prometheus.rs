@@ -1,10 +1,10 @@
-//! A real Prometheus with the delivered rules on a faster clock, over one worker.
+//! A real Prometheus with the delivered rules, most often on a faster clock, over one worker or a stack.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::process::Daemon;
@@ -45,9 +45,30 @@ impl Prometheus {
     /// When it does not start or does not see the worker.
     #[must_use]
     pub fn at(target: &str, factor: u32) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary folder");
         let port = free_port();
-        configure(dir.path(), target, port, factor);
+        Self::start(&delivered_config(target, port), port, factor)
+    }
+
+    /// One that scrapes several workers and a Temporal server, under the names of the jobs that dashboards and alerts rely on.
+    ///
+    /// # Panics
+    /// When it does not start or does not see a worker.
+    #[must_use]
+    pub fn over_stack(workers: &[String], server: &str, factor: u32) -> Self {
+        let job = |name: &str, targets: &[String]| json!({ "job_name": name, "static_configs": [{ "targets": targets }] });
+        // JSON is YAML.
+        let config = json!({
+            "global": { "scrape_interval": INTERVAL, "scrape_timeout": INTERVAL, "evaluation_interval": INTERVAL },
+            "rule_files": ["alerts/*.yml"],
+            "scrape_configs": [job("keel-worker", workers), job("temporal-server", &[server.to_owned()])],
+        });
+        Self::start(&config.to_string(), free_port(), factor)
+    }
+
+    fn start(config: &str, port: u16, factor: u32) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(dir.path().join("prometheus.yml"), config).expect("the configuration is written");
+        deliver_rules(dir.path(), factor);
         let mut command = Command::new(needed("KEEL_TEST_PROMETHEUS"));
         command.args(["--config.file", "prometheus.yml", "--storage.tsdb.path", "data"]);
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
@@ -60,6 +81,12 @@ impl Prometheus {
             (started.value("up{job=\"keel-worker\"}")? > 0.0).then_some(())
         });
         started
+    }
+
+    /// Where it answers, such as `http://127.0.0.1:9090`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Waits until `alert` fires; `meanwhile` runs again and again, to keep up what causes it.
@@ -125,12 +152,18 @@ impl Prometheus {
     }
 }
 
-/// Writes the delivered configuration and rules with another clock and other targets.
-fn configure(dir: &Path, target: &str, port: u16, factor: u32) {
-    let delivered = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/observability");
-    let read = |path: &Path| std::fs::read_to_string(path).expect("a delivered file");
+fn delivered() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/observability")
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).expect("a delivered file")
+}
+
+/// The delivered configuration with another clock and other targets.
+fn delivered_config(target: &str, port: u16) -> String {
     let mut config = String::new();
-    for line in read(&delivered.join("prometheus.yml")).lines() {
+    for line in read(&delivered().join("prometheus.yml")).lines() {
         let key = line.split_once(": ").map_or(line, |(key, _)| key);
         match key.trim() {
             "scrape_interval" | "scrape_timeout" | "evaluation_interval" => {
@@ -142,9 +175,13 @@ fn configure(dir: &Path, target: &str, port: u16, factor: u32) {
     let config =
         config.replace("127.0.0.1:8080", target).replace("127.0.0.1:9090", &format!("127.0.0.1:{port}"));
     assert!(config.contains(target), "prometheus.yml has lost its target");
-    std::fs::write(dir.join("prometheus.yml"), config).expect("the configuration is written");
+    config
+}
+
+/// Writes the delivered rules with another clock.
+fn deliver_rules(dir: &Path, factor: u32) {
     std::fs::create_dir(dir.join("alerts")).expect("a folder for the rules");
-    for entry in std::fs::read_dir(delivered.join("alerts")).expect("the delivered rules") {
+    for entry in std::fs::read_dir(delivered().join("alerts")).expect("the delivered rules") {
         let path = entry.expect("a rule file").path();
         let name = path.file_name().expect("a name").to_owned();
         std::fs::write(dir.join("alerts").join(name), faster(&read(&path), factor))

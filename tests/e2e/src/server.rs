@@ -17,6 +17,7 @@ const SEARCH_ATTRIBUTES: [&str; 3] = ["OrderStatus", "CustomerId", "TaskStep"];
 /// A development server that can be started and killed at one address. Dropping it kills it.
 pub struct Server {
     port: u16,
+    metrics_port: u16,
     dir: TempDir,
     config: Vec<String>,
     daemon: Option<Daemon>,
@@ -32,13 +33,19 @@ impl Server {
     pub fn new(config: &[&str]) -> Self {
         let config = config.iter().map(|value| (*value).to_owned()).collect();
         let dir = tempfile::tempdir().expect("a temporary folder");
-        Self { port: free_port(), dir, config, daemon: None }
+        Self { port: free_port(), metrics_port: free_port(), dir, config, daemon: None }
     }
 
     /// Host and port.
     #[must_use]
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Host and port of its metrics.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        format!("127.0.0.1:{}", self.metrics_port)
     }
 
     /// Starts it with the state of the last time and waits until it answers.
@@ -49,6 +56,7 @@ impl Server {
         let mut command = bare(self.dir.path());
         command.args(["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--log-level", "error"]);
         command
+            .args(["--metrics-port", &self.metrics_port.to_string()])
             .args(["--port", &self.port.to_string(), "--db-filename"])
             .arg(self.dir.path().join("temporal.db"));
         for name in SEARCH_ATTRIBUTES {

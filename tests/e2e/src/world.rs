@@ -4,7 +4,7 @@ mod outside;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::Signal;
@@ -161,6 +161,51 @@ impl World {
         self.common(&mut command);
         command.args(arguments);
         Guest { _daemon: Daemon::start(command, &self.dir.path().join(format!("{program}.log"))) }
+    }
+
+    /// Starts one more worker beside the one of this world, of another build, and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it ends instead.
+    #[must_use]
+    pub fn another_worker(&self, listen: &str, build: &str) -> Guest {
+        let ready = self.dir.path().join(unique("ready"));
+        let mut command = self.worker_command(&[]);
+        command.env("KEEL__HTTP__LISTEN", listen).env("KEEL__WORKER__BUILD_ID", build);
+        command.env("KEEL__WORKER__READY_FILE", &ready);
+        let mut daemon = Daemon::start(command, &self.dir.path().join(format!("{build}.log")));
+        eventually("another worker that polls", || {
+            assert!(daemon.ended().is_none(), "the worker ended: {}", daemon.log());
+            ready.exists().then_some(())
+        });
+        Guest { _daemon: daemon }
+    }
+
+    /// Keeps orders, a task and a dataset run in flight (`keel-load flow`) for as long as the value lives. Tasks and
+    /// runs work on the datasets of these ids.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn load(&self, orders: u32, task: &str, dataset: &str) -> Guest {
+        let mut command = Command::new(self.bins.join("keel-load"));
+        self.common(&mut command);
+        let orders = orders.to_string();
+        command.args(["flow", "--orders", &orders, "--orders-per-second", &orders]);
+        command.args(["--tasks", "1", "--task-template", task]);
+        command.args(["--datasets", "1", "--dataset-template", dataset]);
+        command.arg("--data-dir").arg(self.data());
+        // It ends when its standard input does.
+        Guest { _daemon: Daemon::start_with(Stdio::piped(), command, &self.dir.path().join("load.log")) }
+    }
+
+    /// Runs `cargo xtask` with `arguments` to its end, as the binary that cargo built of it.
+    #[must_use]
+    pub fn xtask(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(self.bins.join("xtask"));
+        self.common(&mut command);
+        command.args(arguments);
+        run(command, self.dir.path())
     }
 
     /// Ends the worker with SIGTERM and returns its exit code and log.

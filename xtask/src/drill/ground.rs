@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::judge::{self, Ending, Evidence, Planned, Store};
-use crate::stack::{Account, Flow, Load, Plan, Probe, ServerOptions, Stack};
+use crate::stack::{Account, Effects, Flow, Load, Plan, Probe, ServerOptions, Stack};
 use crate::{binaries, paths, tools, up};
 
 /// The small dataset that every task of a drill works on.
@@ -114,12 +114,32 @@ impl Ground {
 }
 
 fn toll(stack: &Stack, account: &Account) -> anyhow::Result<Toll> {
+    let mut toll = toll_of_orders(account, stack.sandbox.effects()?, &stack.export_store()?)?;
+    toll.lost += failures(&account.tasks, &mut toll.details);
+    for id in account.datasets.keys() {
+        if let Some(problem) = wrong_dataset(&stack.keel.results(id), account.datasets.get(id)) {
+            toll.lost += 1;
+            toll.details.push(format!("{id}: {problem}"));
+        }
+    }
+    Ok(toll)
+}
+
+/// What the orders of a load cost, by what the providers did and what the store exports.
+///
+/// # Errors
+/// When the export is something else.
+pub fn toll_of_orders(
+    account: &Account,
+    effects: BTreeMap<String, Effects>,
+    export: &str,
+) -> anyhow::Result<Toll> {
     let planned: Vec<_> = account.orders.keys().map(|id| planned(id)).collect();
     let status = |end: &Result<_, _>| if end.is_ok() { "COMPLETED" } else { "FAILED" }.to_owned();
     let evidence = Evidence {
         workflows: account.orders.iter().map(|(id, end)| (format!("order-{id}"), status(end))).collect(),
-        effects: stack.sandbox.effects()?,
-        store: Store::parse(&stack.export_store()?)?,
+        effects,
+        store: Store::parse(export)?,
     };
     let verdict = judge::orders(&planned, &evidence);
     let mut toll = Toll {
@@ -129,13 +149,6 @@ fn toll(stack: &Stack, account: &Account) -> anyhow::Result<Toll> {
         details: verdict.details,
     };
     failures(&account.orders, &mut toll.details);
-    toll.lost += failures(&account.tasks, &mut toll.details);
-    for id in account.datasets.keys() {
-        if let Some(problem) = wrong_dataset(&stack.keel.results(id), account.datasets.get(id)) {
-            toll.lost += 1;
-            toll.details.push(format!("{id}: {problem}"));
-        }
-    }
     Ok(toll)
 }
 

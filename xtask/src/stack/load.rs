@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::service::Service;
+use super::service::{Logs, Service};
 use super::{Stack, TASK_QUEUE, clean_environment};
 use crate::exec;
 
@@ -88,10 +88,24 @@ impl Load {
     /// # Errors
     /// With the end of its log when it does not come up.
     pub fn start(program: &Path, flow: Flow<'_>, stack: &Stack) -> anyhow::Result<Self> {
+        Self::beside(program, flow, &stack.server.address(), &stack.settings.data_dir(), &stack.logs)
+    }
+
+    /// Starts a flow on the server at an address; tasks and datasets work in `data_dir`.
+    ///
+    /// # Errors
+    /// With the end of its log when it does not come up.
+    pub fn beside(
+        program: &Path,
+        flow: Flow<'_>,
+        address: &str,
+        data_dir: &Path,
+        logs: &Logs,
+    ) -> anyhow::Result<Self> {
         let mut command = exec::tied(program, "TERM");
         clean_environment(&mut command, false);
-        command.arg("flow").args(["--address", &stack.server.address(), "--task-queue", TASK_QUEUE]);
-        command.arg("--data-dir").arg(stack.settings.data_dir());
+        command.arg("flow").args(["--address", address, "--task-queue", TASK_QUEUE]);
+        command.arg("--data-dir").arg(data_dir);
         command.args(["--orders", &flow.orders.to_string()]);
         command.args(["--orders-per-second", &flow.orders_per_second.to_string()]);
         if let Some((count, template)) = flow.tasks {
@@ -104,7 +118,7 @@ impl Load {
             command.arg("--histories");
         }
         command.stdin(Stdio::piped());
-        let log = stack.logs.path("load");
+        let log = logs.path("load");
         let service = Service::start("load", &mut command, log, false, Signal::TERM, PATIENCE)?;
         let mut load = Self { service, answers: 0 };
         load.answer::<Value>("started", READY)?;

@@ -58,6 +58,16 @@ struct Summary {
     orders: BTreeMap<String, Effects>,
 }
 
+/// The effects on every order, of a sandbox at this address.
+///
+/// # Errors
+/// When it does not answer with its summary.
+pub fn effects_at(url: &str) -> anyhow::Result<BTreeMap<String, Effects>> {
+    let text = http::get(&format!("{url}/journal/summary"))?;
+    let summary: Summary = serde_json::from_str(&text).context("journal summary of the sandbox")?;
+    Ok(summary.orders)
+}
+
 impl Sandbox {
     /// Starts the providers, on `port` if it is free; effects are kept in `state`.
     ///
@@ -132,9 +142,7 @@ impl Sandbox {
     /// # Errors
     /// When the sandbox does not answer with its summary.
     pub fn effects(&self) -> anyhow::Result<BTreeMap<String, Effects>> {
-        let text = self.get("/journal/summary")?;
-        let summary: Summary = serde_json::from_str(&text).context("journal summary of the sandbox")?;
-        Ok(summary.orders)
+        effects_at(&self.url())
     }
 
     /// Makes a provider, `payments` or `courier`, behave as `fault` says; see `docs/sandbox.md`.

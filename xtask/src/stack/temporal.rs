@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const CALL: Duration = Duration::from_secs(20);
 
 /// Measured: without these one history shard is polled at most 20 times a second, and an order that needs 18 ms takes 100.
-const DYNAMIC_CONFIG: [&str; 4] = [
+pub const DYNAMIC_CONFIG: [&str; 4] = [
     "history.transferProcessorMaxPollRPS=2000",
     "history.timerProcessorMaxPollRPS=2000",
     "matching.numTaskqueueReadPartitions=1",
@@ -26,7 +26,7 @@ const DYNAMIC_CONFIG: [&str; 4] = [
 ];
 
 /// The search attributes of the wire contract.
-const SEARCH_ATTRIBUTES: [&str; 3] = ["OrderStatus", "CustomerId", "TaskStep"];
+pub const SEARCH_ATTRIBUTES: [&str; 3] = ["OrderStatus", "CustomerId", "TaskStep"];
 
 /// How a server is started.
 #[derive(Clone, Debug, Default)]

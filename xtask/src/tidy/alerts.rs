@@ -34,7 +34,21 @@ pub fn check(root: &Path, findings: &mut Findings) -> anyhow::Result<()> {
         fired.extend(fired_in(&read(&file)?));
     }
     judge(&alerts, &entries_in(&read(&root.join(RUNBOOK))?), &fired, findings);
+    let names: BTreeSet<_> = alerts.iter().map(|alert| alert.name.as_str()).collect();
+    let manager = read(&dir.join("alertmanager.yml"))?;
+    for stranger in matched_in(&manager).filter(|name| !names.contains(name)) {
+        findings
+            .failures
+            .push(format!("alertmanager.yml matches {stranger}, which is no alert: name it right"));
+    }
     Ok(())
+}
+
+/// The names of alerts in the matchers of Alertmanager: `alertname="One"`, `alertname=~"One|Two"`.
+fn matched_in(text: &str) -> impl Iterator<Item = &str> {
+    let matchers = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let values = matchers.flat_map(|line| line.split("alertname=").skip(1));
+    values.filter_map(|rest| rest.split('"').nth(1)).flat_map(|names| names.split('|'))
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
@@ -106,7 +120,7 @@ fn entries_in(text: &str) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::super::Findings;
-    use super::{alerts_in, check, entries_in, fired_in, judge};
+    use super::{alerts_in, check, entries_in, fired_in, judge, matched_in};
 
     const RULES: &str = "groups:\n  - name: x\n    rules:\n      - record: a\n        expr: b\n      - alert: One\n        \
         labels:\n          severity: critical\n        annotations:\n          runbook_url: docs/runbook.md#one\n      \
@@ -135,6 +149,13 @@ mod tests {
         ] {
             assert!(text.contains(words), "`{words}` is not in {text}");
         }
+    }
+
+    #[test]
+    fn the_names_in_matchers_of_alertmanager_are_found() {
+        let text = "- source_matchers: ['alertname=\"One\"']\n# alertname=\"No\"\n  target_matchers:\n    \
+                    - 'alertname=~\"Two|Three\"'\n  - 'severity=\"critical\"'\n";
+        assert_eq!(matched_in(text).collect::<Vec<_>>(), ["One", "Two", "Three"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The real program: its line on stdout, its exit codes, and a state file that survives SIGKILL.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -112,4 +112,39 @@ fn bad_arguments_exit_with_64() {
         .status()
         .expect("the program runs");
     assert_eq!(status.code(), Some(64));
+}
+
+#[tokio::test]
+async fn the_health_check_tells_a_sandbox_from_silence_and_from_strangers() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut program = spawn(&dir.path().join("state.ndjson"));
+    let listen = program.url.trim_start_matches("http://").to_owned();
+    let check = |listen: &str| {
+        Command::new(env!("CARGO_BIN_EXE_keel-sandbox"))
+            .args(["healthcheck", "--listen", listen])
+            .output()
+            .expect("the program starts")
+    };
+    assert_eq!(check(&listen).status.code(), Some(0));
+    // Told to listen everywhere, it is asked on the loopback.
+    let everywhere = listen.replace("127.0.0.1", "0.0.0.0");
+    assert_eq!(check(&everywhere).status.code(), Some(0));
+    program.child.kill().expect("a child");
+    program.end().await;
+    let silent = check(&listen);
+    assert_eq!(silent.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&silent.stderr).contains(&listen), "{silent:?}");
+
+    let stranger = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = stranger.local_addr().expect("an address").to_string();
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = stranger.accept().expect("a caller");
+        // A question left unread would make the system reset the connection, answer and all.
+        let _ = stream.read(&mut [0; 1024]);
+        let _ = stream.write_all(b"HTTP/1.0 404 Not Found\r\n\r\n");
+    });
+    let refused = check(&address);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("404"), "{refused:?}");
+    answering.join().expect("the stranger ends");
 }

@@ -1,5 +1,6 @@
 //! What each path answers.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, State};
@@ -23,10 +24,25 @@ const PROMETHEUS_TEXT: HeaderValue = HeaderValue::from_static("text/plain; versi
 pub struct About {
     /// The version of the program.
     pub version: String,
-    /// The build, as in `worker.build_id`.
+    /// The build, as in `worker.build_id`; `unversioned` without one.
     pub build_id: String,
+    /// The Worker Deployment it belongs to; empty for a process that is none's worker.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub deployment: String,
     /// What the process does, such as `worker`.
     pub role: &'static str,
+}
+
+/// Done once everything is up to date.
+pub type Refreshed = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What a process finds out only when somebody asks. It bounds its own time, and how often it really looks.
+pub trait Source: Send + Sync {
+    /// Brings the process's health up to date, before readiness, health or metrics are shown.
+    fn refresh(&self) -> Refreshed;
+
+    /// Further metrics, as Prometheus reads them, in whole lines.
+    fn metrics(&self) -> String;
 }
 
 /// Everything the endpoints show.
@@ -38,6 +54,8 @@ pub struct Endpoints {
     pub about: About,
     /// The metrics; without them `/metrics` is not found.
     pub metrics: Option<Metrics>,
+    /// What has to be found out first, if there is something.
+    pub source: Option<Arc<dyn Source>>,
     /// Further routes, which must not overlap with those of this module.
     pub more: Router,
 }
@@ -45,6 +63,14 @@ pub struct Endpoints {
 impl std::fmt::Debug for Endpoints {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Endpoints").field("about", &self.about).field("health", &self.health).finish()
+    }
+}
+
+impl Endpoints {
+    async fn refresh(&self) {
+        if let Some(source) = &self.source {
+            source.refresh().await;
+        }
     }
 }
 
@@ -78,6 +104,7 @@ async fn live(State(endpoints): Shared) -> Response {
 }
 
 async fn ready(State(endpoints): Shared) -> Response {
+    endpoints.refresh().await;
     let report = endpoints.health.report();
     answer(report.ready, &report.problems)
 }
@@ -88,14 +115,20 @@ async fn started(State(endpoints): Shared) -> Response {
 }
 
 async fn health(State(endpoints): Shared) -> Response {
+    endpoints.refresh().await;
     let report = endpoints.health.report();
     let status = status(report.ready);
     (status, Json(Document { about: endpoints.about.clone(), report })).into_response()
 }
 
 async fn metrics(State(endpoints): Shared) -> Response {
+    endpoints.refresh().await;
     match &endpoints.metrics {
-        Some(metrics) => ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], metrics.render()).into_response(),
+        Some(metrics) => {
+            let text = metrics.render()
+                + &endpoints.source.as_ref().map(|source| source.metrics()).unwrap_or_default();
+            ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response()
+        }
         None => (StatusCode::NOT_FOUND, "this process keeps no metrics\n").into_response(),
     }
 }

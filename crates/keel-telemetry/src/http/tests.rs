@@ -15,7 +15,12 @@ use crate::metrics::Metrics;
 fn serve(health: &Health) -> HttpServer {
     let endpoints = Endpoints {
         health: health.clone(),
-        about: About { version: "1.2.3".to_owned(), build_id: "b7".to_owned(), role: "worker" },
+        about: About {
+            version: "1.2.3".to_owned(),
+            build_id: "b7".to_owned(),
+            deployment: "d".to_owned(),
+            role: "worker",
+        },
         metrics: None,
         more: Router::new().route("/echo", put(|body: String| async { body })),
     };
@@ -63,6 +68,7 @@ fn the_pages_follow_the_health() {
     let document: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(status, 200, "{document}");
     assert_eq!([&document["version"], &document["buildId"], &document["role"]], ["1.2.3", "b7", "worker"]);
+    assert_eq!(document["deployment"], "d");
     assert_eq!(document["phase"], "running");
     assert_eq!(document["checks"]["temporal"]["ok"], true);
     assert_eq!(document["details"]["slots"]["activity"], 100);

@@ -10,6 +10,7 @@ use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 
 use super::{Closing, DecisionRecord, IgnoredRecord, OpenedOrder};
+use crate::gate::Witness;
 use crate::input::OrderInput;
 use crate::names::activity as name;
 
@@ -81,7 +82,22 @@ impl DatasetContract {
     }
 }
 
+struct GateContract;
+
+#[activity_definitions]
+impl GateContract {
+    #[activity(name = name::GATE_STORE)]
+    pub fn gate_store(_: String) -> Result<Witness, ActivityError> {
+        unimplemented!()
+    }
+    #[activity(name = name::GATE_DATA)]
+    pub fn gate_data(_: String) -> Result<Witness, ActivityError> {
+        unimplemented!()
+    }
+}
+
 pub use dataset_contract::{ProcessLargeDataset, ProcessStep};
+pub use gate_contract::{GateData, GateStore};
 pub use order_contract::{
     BookShipment, CancelShipment, ChargePayment, CloseOrder, OpenOrder, ProcessApprovedOrder, RecordDecision,
     RecordIgnored, RefundPayment, ReleaseInventory, RemindApprover, ReserveInventory,

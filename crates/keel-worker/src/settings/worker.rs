@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use keel_types::names::DEFAULT_TASK_QUEUE;
+use keel_types::names::{DEFAULT_DEPLOYMENT, DEFAULT_TASK_QUEUE};
 use serde::{Deserialize, Serialize};
 
 use super::tuning::{Pollers, Tuner, share};
+use super::versioning::Versioning;
 
 /// Section `[worker]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,8 +15,14 @@ use super::tuning::{Pollers, Tuner, share};
 pub struct WorkerOptions {
     /// The task queue to poll. Short name `TASK_QUEUE`. Default `production-queue`.
     pub task_queue: String,
-    /// Names this build in logs, metrics, traces and to Temporal. Default: the version of the program.
+    /// The Worker Deployment that this worker is a version of; only with a build id. Default `keel`.
+    pub deployment: String,
+    /// The build that runs here: the worker polls as this version of its deployment and gets tasks once it is the current
+    /// or the ramping one. Empty: unversioned. Default empty.
     pub build_id: String,
+    /// Whether a run stays on the build it began on (`pinned`) or moves on with the deployment (`auto-upgrade`). Default
+    /// `pinned`.
+    pub versioning_behavior: Versioning,
     /// Threads that run workflow code, 1 to 64; slots and cache are divided among them. Default 1.
     pub workflow_threads: usize,
     /// How many slots there are: `fixed` numbers, or as many as memory and CPU allow (`resource`). Default `fixed`.
@@ -89,7 +96,9 @@ impl Default for WorkerOptions {
     fn default() -> Self {
         Self {
             task_queue: DEFAULT_TASK_QUEUE.to_owned(),
-            build_id: env!("CARGO_PKG_VERSION").to_owned(),
+            deployment: DEFAULT_DEPLOYMENT.to_owned(),
+            build_id: String::new(),
+            versioning_behavior: Versioning::default(),
             workflow_threads: 1,
             tuner: Tuner::Fixed,
             max_concurrent_activities: None,
@@ -123,6 +132,7 @@ impl WorkerOptions {
     /// Every mistake in these options, as `section.key: what and what to do`.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = self.tuning_problems();
+        problems.extend(self.versioning_problems());
         if self.task_queue.trim().is_empty() {
             problems
                 .push(format!("worker.task_queue: is empty; name the queue, such as {DEFAULT_TASK_QUEUE}"));

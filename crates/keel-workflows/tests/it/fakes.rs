@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use keel_types::activity::{self, Closing, DecisionRecord, IgnoredRecord, OpenedOrder, Outcome};
 use keel_types::decision::{ApprovalRule, Decision};
 use keel_types::failure::FailureType;
+use keel_types::gate::Witness;
 use keel_types::input::OrderInput;
 use keel_types::order::{Order, OrderLine};
 use keel_types::state::SagaStep;
@@ -107,6 +108,26 @@ impl FakeActivities {
             decision: self.0.decision.clone(),
             started_steps: self.0.started_steps.clone(),
         })
+    }
+
+    #[activity(definition = activity::GateStore)]
+    async fn gate_store(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        build_id: String,
+    ) -> Result<Witness, ActivityError> {
+        self.0.play("rolloutGateStore").await?;
+        Ok(Witness { build_id, identity: "one".to_owned() })
+    }
+
+    #[activity(definition = activity::GateData)]
+    async fn gate_data(
+        self: Arc<Self>,
+        _ctx: ActivityContext,
+        build_id: String,
+    ) -> Result<Witness, ActivityError> {
+        self.0.play("rolloutGateData").await?;
+        Ok(Witness { build_id, identity: "two".to_owned() })
     }
 
     #[activity(definition = activity::RecordDecision)]

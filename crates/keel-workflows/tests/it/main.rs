@@ -9,6 +9,7 @@
 )]
 
 mod fakes;
+mod gate;
 mod harness;
 mod orders;
 mod replay;

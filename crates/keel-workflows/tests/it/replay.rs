@@ -1,27 +1,12 @@
 //! Stored histories of released versions replay on today's code. A failure here means running workflows would break.
 
-use std::sync::Arc;
-
-use keel_workflows::dataset::DatasetWorkflow;
-use keel_workflows::options::WorkflowOptions;
-use keel_workflows::order::InteractiveOrderWorkflow;
-use keel_workflows::task::TrackableWorkflow;
 use temporalio_client::WorkflowHistory;
-use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
+use temporalio_sdk::workflow_replayer::WorkflowReplayer;
 
 use crate::harness::{histories, within};
 
 fn replayer() -> WorkflowReplayer {
-    // Not the options the histories were made with: options must never decide a branch.
-    let options = Arc::new(WorkflowOptions::default());
-    let (order, task, dataset) = (options.clone(), options.clone(), options);
-    let options = WorkflowReplayerOptions::new()
-        .register_workflow_with_factory(move || InteractiveOrderWorkflow::new(order.clone()))
-        .and_then(|o| o.register_workflow_with_factory(move || TrackableWorkflow::new(task.clone())))
-        .and_then(|o| o.register_workflow_with_factory(move || DatasetWorkflow::new(dataset.clone())))
-        .expect("registration")
-        .build();
-    WorkflowReplayer::new(options).expect("a replayer")
+    keel_workflows::replay::replayer().expect("a replayer")
 }
 
 fn stored() -> Vec<(String, WorkflowHistory)> {
@@ -42,7 +27,7 @@ fn stored() -> Vec<(String, WorkflowHistory)> {
 #[tokio::test]
 async fn every_stored_history_replays() {
     let stored = stored();
-    for kind in ["order-", "task-", "dataset-"] {
+    for kind in ["order-", "task-", "dataset-", "gate-"] {
         assert!(stored.iter().any(|(name, _)| name.starts_with(kind)), "no stored history of {kind}");
     }
     for (name, history) in stored {

@@ -5,6 +5,7 @@
 mod alerts;
 mod bad_input;
 mod crashes;
+mod dashboards;
 mod datasets;
 mod diagnosis;
 mod interop;

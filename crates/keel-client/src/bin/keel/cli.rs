@@ -9,6 +9,8 @@ use keel_types::order::id_problem;
 
 use crate::dataset::DatasetCommand;
 use crate::doctor::DoctorArgs;
+use crate::fleet::FleetArgs;
+use crate::keep::KeepArgs;
 use crate::order::OrderCommand;
 use crate::task::TaskCommand;
 
@@ -43,9 +45,10 @@ pub(crate) struct Global {
     /// What stdout carries: text for people, or JSON
     #[arg(long, global = true, value_enum, default_value_t, help_heading = "Global options")]
     pub(crate) output: Format,
-    /// Longest time for one call, such as 10s or 500ms
-    #[arg(long, global = true, value_name = "TIME", default_value = "10s", value_parser = duration, help_heading = "Global options")]
-    pub(crate) timeout: Duration,
+    /// Longest time for one call, such as 10s or 500ms; for `keel fleet` of the whole command [default: 10s; fleet 30s,
+    /// its gate 60s, histories 2m]
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration, help_heading = "Global options")]
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// The form of what goes to stdout.
@@ -80,9 +83,13 @@ pub(crate) enum Command {
         #[arg(value_name = "WORKFLOW_ID", value_parser = some_text)]
         id: String,
     },
+    /// Look at the builds of the worker, and say which of them gets work
+    Fleet(FleetArgs),
     /// Look at the settings
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Start containers of the Compose stack again that were killed; runs until it is ended
+    Keep(KeepArgs),
     /// Print the completion script for a shell
     Completions {
         /// The shell
@@ -108,7 +115,9 @@ impl Command {
             Self::Dataset(_) => "keel dataset",
             Self::Doctor(_) => "keel doctor",
             Self::Why { .. } => "keel why",
+            Self::Fleet(_) => "keel fleet",
             Self::Config(_) => "keel config",
+            Self::Keep(_) => "keel keep",
             Self::Completions { .. } => "keel completions",
         }
     }

@@ -4,6 +4,8 @@ mod cli;
 mod config;
 mod dataset;
 mod doctor;
+mod fleet;
+mod keep;
 mod order;
 mod output;
 mod settings;
@@ -53,6 +55,9 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
     if let Command::Config(command) = cli.command {
         return config::run(&cli.global, command);
     }
+    if let Command::Keep(args) = &cli.command {
+        return keep::run(args);
+    }
     let name = cli.command.name();
     let context = Context::new(&cli.global)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::new)?;
@@ -63,7 +68,8 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
             Command::Dataset(command) => Box::pin(dataset::run(&context, command)).await,
             Command::Doctor(args) => Box::pin(doctor::run(&context, &args)).await,
             Command::Why { id } => Box::pin(why::run(&context, &id)).await,
-            Command::Config(_) | Command::Completions { .. } => Ok(Exit::Success),
+            Command::Fleet(args) => Box::pin(fleet::run(&context, args)).await,
+            Command::Config(_) | Command::Keep(_) | Command::Completions { .. } => Ok(Exit::Success),
         }
     };
     let exit = runtime.block_on(context.telemetry.trace(name, work));

@@ -67,6 +67,15 @@ impl Failure {
         }
     }
 
+    /// All of it in one line, for reports.
+    pub(crate) fn one_line(&self) -> String {
+        match self {
+            Self::Settings(problems) => problems.lines().join("; "),
+            Self::Error(error) => format!("{error:#}"),
+            Self::Unread => String::new(),
+        }
+    }
+
     pub(crate) fn print(&self) {
         match self {
             Self::Settings(problems) => {

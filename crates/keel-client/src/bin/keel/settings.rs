@@ -1,18 +1,22 @@
 //! The part of the settings that the command line reads, and what it makes of them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use keel_client::Caller;
 use keel_config::{ConfigProblems, Loaded, Settings, Sources, TemporalSection};
 use keel_telemetry::{LogOptions, Telemetry, TelemetryOptions, TraceOptions};
 use keel_temporal::{Instruments, Wait};
-use keel_types::names::DEFAULT_TASK_QUEUE;
+use keel_types::names::{DEFAULT_DEPLOYMENT, DEFAULT_TASK_QUEUE};
 use serde::{Deserialize, Serialize};
 
 use keel_config::temporal::DEFAULT_PORT;
 
 use crate::cli::Global;
 use crate::output::{Failure, Out};
+
+/// The longest time for one call, unless something else is said.
+const ONE_CALL: Duration = Duration::from_secs(10);
 
 /// The settings, as far as the command line reads them.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -30,6 +34,7 @@ pub(crate) struct ClientSettings {
 #[serde(default, deny_unknown_fields)]
 struct WorkerPart {
     task_queue: String,
+    deployment: String,
 }
 
 /// What the client needs of `[dataset]`.
@@ -60,7 +65,7 @@ impl Default for ClientSettings {
 
 impl Default for WorkerPart {
     fn default() -> Self {
-        Self { task_queue: DEFAULT_TASK_QUEUE.to_owned() }
+        Self { task_queue: DEFAULT_TASK_QUEUE.to_owned(), deployment: DEFAULT_DEPLOYMENT.to_owned() }
     }
 }
 
@@ -83,10 +88,10 @@ impl Settings for ClientSettings {
 }
 
 /// What every command has at hand.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Context {
     settings: ClientSettings,
-    timeout: std::time::Duration,
+    timeout: Option<Duration>,
     pub(crate) out: Out,
     pub(crate) telemetry: Telemetry,
 }
@@ -105,24 +110,44 @@ impl Context {
         Ok(Self { settings, timeout: global.timeout, out: Out::new(global.output), telemetry })
     }
 
+    /// The same, with another limit for one call.
+    pub(crate) fn within(&self, one_call: Duration) -> Self {
+        Self { timeout: Some(one_call), ..self.clone() }
+    }
+
+    /// The namespace.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.settings.temporal.namespace
+    }
+
     /// Connects to Temporal.
     pub(crate) async fn connect(&self) -> Result<Caller, Failure> {
         let identity = format!("keel-cli/{}", std::process::id());
         let instruments = Instruments { plugins: self.telemetry.plugins(), ..Instruments::default() };
         let client = keel_temporal::connect(&self.temporal(), &identity, &instruments, Wait::none()).await?;
-        Ok(Caller::new(client, &self.settings.worker.task_queue, self.timeout))
+        Ok(Caller::new(client, &self.settings.worker.task_queue, self.timeout()))
     }
 
     /// The section `[temporal]`, within the time that one call may take.
     pub(crate) fn temporal(&self) -> TemporalSection {
         let mut section = self.settings.temporal.clone();
-        section.connect_timeout = section.connect_timeout.min(self.timeout);
+        section.connect_timeout = section.connect_timeout.min(self.timeout());
         section
     }
 
     /// The longest time for one call.
-    pub(crate) const fn timeout(&self) -> std::time::Duration {
-        self.timeout
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout.unwrap_or(ONE_CALL)
+    }
+
+    /// The longest time for a command of several calls: what was said on the command line, or `usual`.
+    pub(crate) fn patience(&self, usual: Duration) -> Duration {
+        self.timeout.unwrap_or(usual)
+    }
+
+    /// The Worker Deployment: the flag, or the setting.
+    pub(crate) fn deployment(&self, flag: Option<String>) -> String {
+        flag.unwrap_or_else(|| self.settings.worker.deployment.clone())
     }
 
     /// The flags by which the `temporal` command line finds the same server and namespace.

@@ -1,0 +1,27 @@
+//! `cargo xtask deploy` and the verbs around it: Keel as a Compose stack on this machine.
+
+mod bench;
+mod containers;
+mod down;
+mod images;
+mod logs;
+mod ready;
+mod rules;
+mod scale;
+mod secrets;
+mod site;
+mod stack;
+mod state;
+mod status;
+mod table;
+mod tier;
+mod up;
+
+pub use bench::run as bench;
+pub use down::{Args as DownArgs, run as down};
+pub use logs::{Args as LogsArgs, run as logs};
+pub use scale::{Args as ScaleArgs, run as scale};
+pub use site::Site;
+pub use status::{HealthArgs, StatusArgs, health, status};
+pub use tier::run as tier;
+pub use up::{Args, run};

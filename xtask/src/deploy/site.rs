@@ -1,0 +1,146 @@
+//! A stack for drills and measurements: offline, with the demo's providers, on ports and volumes of its own, and gone
+//! with the value.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use serde::Deserialize;
+
+use super::containers::Container;
+use super::stack::{Stack, WORKER};
+use super::up::{self, Plan};
+use super::{down, scale};
+use crate::stack::{Effects, effects_at};
+
+const EXPORT: Duration = Duration::from_secs(60);
+const CALL: Duration = Duration::from_secs(30);
+
+/// A running stack of a test's own.
+#[derive(Debug)]
+pub struct Site {
+    stack: Stack,
+}
+
+impl Site {
+    /// Deploys it; leftovers of an earlier run of the same name are removed first.
+    ///
+    /// # Errors
+    /// With what did not come up.
+    pub fn start(name: &str, tag: Option<&str>) -> anyhow::Result<Self> {
+        let mut site = Self { stack: Stack::for_test(&format!("keel-{name}"))? };
+        let ports = site.stack.state.ports.clone();
+        down::remove(&mut site.stack)?;
+        site.stack.state.ports = ports;
+        site.deploy(tag)?;
+        Ok(site)
+    }
+
+    /// Deploys it again.
+    ///
+    /// # Errors
+    /// With what did not come up.
+    pub fn deploy(&mut self, tag: Option<&str>) -> anyhow::Result<()> {
+        up::deploy(&mut self.stack, &Plan { offline: true, demo: true, tag: tag.map(str::to_owned) })
+    }
+
+    /// The verbs' view of it.
+    pub fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    /// Host and port of Temporal.
+    pub fn temporal(&self) -> String {
+        format!("127.0.0.1:{}", self.stack.port("TEMPORAL", 7233))
+    }
+
+    /// A published address, such as of `PROMETHEUS`.
+    pub fn url(&self, name: &str) -> String {
+        format!("http://127.0.0.1:{}", self.stack.port(name, 0))
+    }
+
+    /// The workers of the current build.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub fn workers(&self) -> anyhow::Result<Vec<Container>> {
+        self.stack.service(WORKER)
+    }
+
+    /// As `cargo xtask scale`; returns the seconds it took.
+    ///
+    /// # Errors
+    /// When a replica does not get ready, or one does not drain cleanly.
+    pub fn scale(&mut self, wanted: usize) -> anyhow::Result<f64> {
+        Ok(scale::to(&mut self.stack, wanted)?.seconds)
+    }
+
+    /// `docker kill`.
+    ///
+    /// # Errors
+    /// When the engine does not take it.
+    pub fn kill(&self, container: &Container) -> anyhow::Result<()> {
+        self.stack.call(&["kill", &container.id], CALL).map(drop)
+    }
+
+    /// Waits until so many workers poll.
+    ///
+    /// # Errors
+    /// When they do not within `limit`.
+    pub fn wait_workers(&self, wanted: usize, limit: Duration) -> anyhow::Result<()> {
+        self.stack.wait_ready(WORKER, wanted, limit).map(drop)
+    }
+
+    /// What the providers did, by order.
+    ///
+    /// # Errors
+    /// When the sandbox does not answer.
+    pub fn effects(&self) -> anyhow::Result<std::collections::BTreeMap<String, Effects>> {
+        effects_at(&self.url("SANDBOX"))
+    }
+
+    /// Everything the store holds, as lines of JSON.
+    ///
+    /// # Errors
+    /// When no worker runs or it cannot read the store.
+    pub fn export_store(&self) -> anyhow::Result<String> {
+        let workers = self.workers()?;
+        let worker = workers.iter().find(|worker| worker.runs()).context("no worker runs")?;
+        self.stack.inside(worker, &["store", "export"], EXPORT)
+    }
+
+    /// Targets of a job that Prometheus sees as up.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn targets_up(&self, job: &str) -> anyhow::Result<usize> {
+        #[derive(Deserialize)]
+        struct Answer {
+            data: Data,
+        }
+        #[derive(Deserialize)]
+        struct Data {
+            result: Vec<serde_json::Value>,
+        }
+        let query = format!("up%7Bjob%3D%22{job}%22%7D%20%3D%3D%201");
+        let text =
+            crate::stack::http::get(&format!("{}/api/v1/query?query={query}", self.url("PROMETHEUS")))?;
+        let answer: Answer = serde_json::from_str(&text).context("Prometheus' answer")?;
+        Ok(answer.data.result.len())
+    }
+
+    /// Stops and removes its containers; what they kept stays.
+    ///
+    /// # Errors
+    /// When Compose fails.
+    pub fn remove_containers(&self) -> anyhow::Result<()> {
+        down::stop(&self.stack)
+    }
+
+    /// Stops and removes it with all it kept.
+    ///
+    /// # Errors
+    /// When Compose fails.
+    pub fn remove(mut self) -> anyhow::Result<()> {
+        down::remove(&mut self.stack)
+    }
+}
