@@ -7,6 +7,7 @@ mod bad_input;
 mod crashes;
 mod datasets;
 mod diagnosis;
+mod fleet;
 mod interop;
 mod logs;
 mod metrics;
