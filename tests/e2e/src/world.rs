@@ -27,7 +27,20 @@ pub fn unique(prefix: &str) -> String {
 
 /// A program that runs beside the worker.
 pub struct Guest {
-    _daemon: Daemon,
+    daemon: Daemon,
+}
+
+impl Guest {
+    /// What it has said so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.daemon.log()
+    }
+
+    /// Ends it with SIGTERM and returns its exit code.
+    pub fn stop(mut self) -> Option<i32> {
+        self.daemon.end(Signal::TERM).code()
+    }
 }
 
 /// Everything one test needs. Dropping it ends its processes and removes its files.
@@ -135,6 +148,23 @@ impl World {
         }
     }
 
+    /// Starts a worker of `build` beside whatever runs, and waits until it polls; it ends with the value, by SIGKILL.
+    ///
+    /// # Panics
+    /// When it ends instead.
+    #[must_use]
+    pub fn start_build(&self, build: &str) -> Guest {
+        let ready = self.dir.path().join(format!("ready-{build}"));
+        let mut command = self.worker_command(&[]);
+        command.env("KEEL__WORKER__READY_FILE", &ready).env("KEEL__WORKER__BUILD_ID", build);
+        let mut daemon = Daemon::start(command, &self.dir.path().join(format!("worker-{build}.log")));
+        eventually("a worker of the build that polls", || {
+            assert!(daemon.ended().is_none(), "the worker ended: {}", daemon.log());
+            ready.exists().then_some(())
+        });
+        Guest { daemon }
+    }
+
     /// Stops the worker's clock: it is there and does nothing, as on a frozen machine. [`World::thaw_worker`] ends it.
     ///
     /// # Panics
@@ -160,7 +190,7 @@ impl World {
         let mut command = Command::new(self.bins.join(program));
         self.common(&mut command);
         command.args(arguments);
-        Guest { _daemon: Daemon::start(command, &self.dir.path().join(format!("{program}.log"))) }
+        Guest { daemon: Daemon::start(command, &self.dir.path().join(format!("{}.log", unique(program)))) }
     }
 
     /// Starts one more worker beside the one of this world, of another build, and waits until it is ready.

@@ -23,6 +23,7 @@ fn serve(health: &Health) -> HttpServer {
         },
         metrics: None,
         more: Router::new().route("/echo", put(|body: String| async { body })),
+        source: None,
     };
     HttpServer::start(&listen("127.0.0.1:0"), endpoints).unwrap().unwrap()
 }

@@ -26,7 +26,10 @@ fn lines_of_an_order_carry_its_ids_and_none_of_its_content() {
     ] {
         world.set(key, value);
     }
+    let deployment = format!("d-{}", world.queue());
+    world.set("KEEL__WORKER__DEPLOYMENT", &deployment);
     world.start_worker();
+    let _ = world.keel(&["fleet", "--deployment", &deployment, "current", "build-7"]).ok();
     world.fault("payments", &json!({"mode": "fail", "status": 503, "count": 1}));
     let id = unique("ORDER");
     let _ = world.keel(&["order", "submit", "--file", &world.order_file(&id, "CUST-4711")]).ok();

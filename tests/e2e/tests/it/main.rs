@@ -8,6 +8,7 @@ mod crashes;
 mod dashboards;
 mod datasets;
 mod diagnosis;
+mod fleet;
 mod interop;
 mod logs;
 mod metrics;
