@@ -14,6 +14,7 @@ mod drill;
 mod exec;
 mod interrupt;
 mod judge;
+mod kubernetes;
 mod paths;
 mod random;
 mod soak;
@@ -49,6 +50,7 @@ enum Task {
     Soak(soak::Args),
     Bench(bench::Args),
     Drill(drill::Args),
+    Kubernetes(kubernetes::Args),
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
@@ -66,6 +68,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Task::Soak(args) => soak::run(&args),
         Task::Bench(args) => bench::run(args),
         Task::Drill(args) => drill::run(args),
+        Task::Kubernetes(args) => kubernetes::run(args),
     }
 }
 

@@ -23,6 +23,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let tool = tools::temporal()?;
     let postgres = tools::postgres()?;
     let prometheus = tools::prometheus()?;
+    let kubectl = tools::kubectl()?;
     let nextest = tools::nextest();
     if let Err(missing) = &nextest {
         eprintln!("{missing:#}; using `cargo test`, which bounds no test and runs one crate after the other");
@@ -44,6 +45,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             .env("KEEL_TEST_TEMPORAL_ADDRESS", server.address())
             .env("KEEL_TEST_BIN_DIR", binaries.dir())
             .env("KEEL_TEST_PROMETHEUS", &prometheus.server)
+            .env("KEEL_TEST_KUBECTL", &kubectl.path)
             .env("TEMPORAL_CLI", &tool.path);
     };
     let result = tests(&args.filter, nextest.is_ok(), with_servers);

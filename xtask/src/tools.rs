@@ -1,10 +1,12 @@
 //! `cargo xtask tools`: finds the tools Keel needs, gets the pinned Temporal command line when it is not there, and
 //! says for each missing one which command installs it.
 
+mod kubectl;
 mod postgres;
 mod prometheus;
 mod temporal;
 
+pub use kubectl::kubectl;
 pub use postgres::{PostgresBinaries, postgres};
 pub use prometheus::{Prometheus, prometheus};
 pub use temporal::{Temporal, temporal};
@@ -26,6 +28,7 @@ pub fn run(_args: Args) -> anyhow::Result<()> {
         ("nextest", nextest().map(|version| format!("{version}  cargo nextest"))),
         ("postgresql", postgres().map(|tool| format!("{}  {}", tool.version, tool.dir.display()))),
         ("prometheus", prometheus().map(|tool| format!("{}  {}", tool.version, tool.server.display()))),
+        ("kubectl", kubectl().map(|tool| format!("{}  {}", tool.version, shown(&tool.path)))),
     ];
     let mut missing = Vec::new();
     for (name, finding) in findings {
