@@ -7,6 +7,7 @@
 mod alerts;
 mod bench;
 mod binaries;
+mod capacity;
 mod chaos;
 mod ci;
 mod demo;
@@ -51,6 +52,7 @@ enum Task {
     Bench(bench::Args),
     Drill(drill::Args),
     Kubernetes(kubernetes::Args),
+    Capacity(capacity::Args),
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
@@ -69,6 +71,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Task::Bench(args) => bench::run(args),
         Task::Drill(args) => drill::run(args),
         Task::Kubernetes(args) => kubernetes::run(args),
+        Task::Capacity(args) => capacity::run(&args),
     }
 }
 
