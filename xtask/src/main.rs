@@ -11,6 +11,7 @@ mod capacity;
 mod chaos;
 mod ci;
 mod demo;
+mod docs;
 mod drill;
 mod exec;
 mod interrupt;
@@ -28,7 +29,7 @@ mod wait;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Build, run, test and check Keel.
 #[derive(Parser)]
@@ -53,6 +54,12 @@ enum Task {
     Drill(drill::Args),
     Kubernetes(kubernetes::Args),
     Capacity(capacity::Args),
+    Docs(docs::Args),
+}
+
+/// The command line itself, for what holds the documentation to it.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
@@ -72,6 +79,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Task::Drill(args) => drill::run(args),
         Task::Kubernetes(args) => kubernetes::run(args),
         Task::Capacity(args) => capacity::run(&args),
+        Task::Docs(args) => docs::run(args),
     }
 }
 

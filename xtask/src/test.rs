@@ -5,12 +5,12 @@ use std::process::Command;
 use anyhow::Context;
 
 use crate::stack::{Logs, Postgres, ServerOptions, TemporalServer, clean_environment};
-use crate::{alerts, binaries, exec, tidy, tools};
+use crate::{alerts, binaries, docs, exec, tidy, tools};
 
 /// Run every test, with a PostgreSQL and a Temporal server of their own.
 #[derive(clap::Args, Default)]
 pub struct Args {
-    /// Only tests whose name contains this; may be given several times. Skips doc tests, `tidy` and `alerts`
+    /// Only tests whose name contains this; may be given several times. Skips doc tests, `docs`, `tidy` and `alerts`
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
 }
@@ -52,7 +52,11 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     server.stop()?;
     database.stop()?;
     result?;
-    if args.filter.is_empty() { tidy::run(tidy::Args::default()) } else { Ok(()) }
+    if args.filter.is_empty() {
+        docs::check(&binaries)?;
+        tidy::run(tidy::Args::default())?;
+    }
+    Ok(())
 }
 
 /// Doc tests first, so that the last summary is the one of all other tests.
