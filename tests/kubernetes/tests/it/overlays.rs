@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keel_kubernetes::pods::pods;
 use keel_kubernetes::render::{overlays, render};
-use keel_kubernetes::worker::{settings, stage};
+use keel_kubernetes::worker::{command, settings, stage};
 use keel_kubernetes::{Documents, check_all, each};
 
 /// What a worker takes after its deadline: the last traces (3 s) and the threads of datasets (1 s).
@@ -60,6 +60,26 @@ fn the_real_programs_take_the_settings_of_every_pod() {
             }
         }
     }
+}
+
+#[test]
+fn the_real_programs_take_the_arguments_of_every_pod() {
+    let mut seen = 0;
+    for overlay in overlays().unwrap() {
+        let documents = read(&format!("overlays/{overlay}"));
+        for pod in pods(&documents) {
+            for container in &pod.spec.containers {
+                let staged = stage(&documents, &pod, container).unwrap();
+                // Arguments are read in order: a wrong one is refused before the help is reached.
+                let args = container.args.clone().unwrap_or_default();
+                let output = command(container, &staged).unwrap().args(&args).arg("--help").output().unwrap();
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success(), "{overlay}, {}: {args:?}: {said}", pod.owner);
+                seen += args.len();
+            }
+        }
+    }
+    assert!(seen > 0, "no container has arguments any more: this test can go");
 }
 
 #[test]
