@@ -7,16 +7,19 @@
 mod alerts;
 mod bench;
 mod binaries;
+mod capacity;
 mod chaos;
 mod ci;
 mod dashboards;
 mod demo;
 mod deploy;
+mod docs;
 mod drill;
 mod exec;
 mod image;
 mod interrupt;
 mod judge;
+mod kubernetes;
 mod paths;
 mod random;
 mod soak;
@@ -29,7 +32,7 @@ mod wait;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Build, run, test and check Keel.
 #[derive(Parser)]
@@ -60,6 +63,14 @@ enum Task {
     Scale(deploy::ScaleArgs),
     Logs(deploy::LogsArgs),
     Down(deploy::DownArgs),
+    Kubernetes(kubernetes::Args),
+    Capacity(capacity::Args),
+    Docs(docs::Args),
+}
+
+/// The command line itself, for what holds the documentation to it.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
@@ -85,6 +96,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Task::Scale(args) => deploy::scale(&args),
         Task::Logs(args) => deploy::logs(&args),
         Task::Down(args) => deploy::down(&args),
+        Task::Kubernetes(args) => kubernetes::run(args),
+        Task::Capacity(args) => capacity::run(&args),
+        Task::Docs(args) => docs::run(args),
     }
 }
 

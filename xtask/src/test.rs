@@ -5,12 +5,12 @@ use std::process::Command;
 use anyhow::Context;
 
 use crate::stack::{Logs, Postgres, ServerOptions, TemporalServer, clean_environment};
-use crate::{alerts, binaries, deploy, exec, tidy, tools};
+use crate::{alerts, binaries, deploy, docs, exec, tidy, tools};
 
 /// Run every test, with a PostgreSQL and a Temporal server of their own.
 #[derive(clap::Args, Default)]
 pub struct Args {
-    /// Only tests whose name contains this; may be given several times. Skips doc tests, the Compose stack, `tidy` and `alerts`
+    /// Only tests whose name contains this; may be given several times. Skips doc tests, `docs`, the Compose stack, `tidy` and `alerts`
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
 }
@@ -23,6 +23,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let tool = tools::temporal()?;
     let postgres = tools::postgres()?;
     let prometheus = tools::prometheus()?;
+    let kubectl = tools::kubectl()?;
     let nextest = tools::nextest();
     if let Err(missing) = &nextest {
         eprintln!("{missing:#}; using `cargo test`, which bounds no test and runs one crate after the other");
@@ -44,6 +45,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             .env("KEEL_TEST_TEMPORAL_ADDRESS", server.address())
             .env("KEEL_TEST_BIN_DIR", binaries.dir())
             .env("KEEL_TEST_PROMETHEUS", &prometheus.server)
+            .env("KEEL_TEST_KUBECTL", &kubectl.path)
             .env("TEMPORAL_CLI", &tool.path);
     };
     let result = tests(&args.filter, nextest.is_ok(), with_servers);
@@ -53,6 +55,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     if !args.filter.is_empty() {
         return Ok(());
     }
+    docs::check(&binaries)?;
     deploy::tier()?;
     tidy::run(tidy::Args::default())
 }

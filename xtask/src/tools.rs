@@ -4,12 +4,14 @@
 mod compose;
 mod docker;
 mod download;
+mod kubectl;
 mod postgres;
 mod prometheus;
 mod temporal;
 
 pub use docker::{Compose, Docker, compose, docker};
 pub use download::hex;
+pub use kubectl::kubectl;
 pub use postgres::{PostgresBinaries, postgres};
 pub use prometheus::{Prometheus, prometheus};
 pub use temporal::{Temporal, temporal};
@@ -38,6 +40,7 @@ pub fn run(_args: Args) -> anyhow::Result<()> {
                 .map(|tool| format!("{}  {} ({})", tool.version, tool.shown(), tool.source)),
         ),
         ("prometheus", prometheus().map(|tool| format!("{}  {}", tool.version, tool.server.display()))),
+        ("kubectl", kubectl().map(|tool| format!("{}  {}", tool.version, shown(&tool.path)))),
     ];
     let mut missing = Vec::new();
     for (name, finding) in findings {

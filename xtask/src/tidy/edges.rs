@@ -5,7 +5,7 @@ use cargo_metadata::{DependencyKind, Metadata};
 use super::Findings;
 
 /// For each member, the members it may depend on.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("keel-types", &[]),
     ("keel-config", &[]),
     ("keel-telemetry", &[]),
@@ -28,6 +28,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("keel-gateway", &["keel-types", "keel-client", "keel-temporal", "keel-config", "keel-telemetry"]),
     ("keel-e2e", &[]),
     ("keel-load", &[]),
+    ("keel-kubernetes", &[]),
     ("xtask", &[]),
 ];
 

@@ -57,15 +57,14 @@ impl WorkerOptions {
         if self.deployment.is_empty() {
             problems.push("worker.deployment: is empty; name the deployment, such as keel".to_owned());
         }
-        for (key, value, more) in
-            [("worker.deployment", &self.deployment, ""), ("worker.build_id", &self.build_id, ".+")]
-        {
+        for (key, value, more, words) in [
+            // The Worker Controller of Kubernetes names a deployment NAMESPACE/NAME.
+            ("worker.deployment", &self.deployment, "/", "dashes, underscores and slashes"),
+            ("worker.build_id", &self.build_id, ".+", "dashes, underscores, dots and plus signs"),
+        ] {
             let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c) || more.contains(c);
             if let Some(bad) = value.chars().find(|c| !fits(*c)) {
-                let dots = if more.is_empty() { "" } else { ", dots and plus signs" };
-                problems.push(format!(
-                    "{key}: has {bad:?} in it; use letters, digits, dashes, underscores{dots} only"
-                ));
+                problems.push(format!("{key}: has {bad:?} in it; use letters, digits, {words} only"));
             }
             if value.len() > LONGEST {
                 problems.push(format!("{key}: longer than {LONGEST} characters; a short commit id does"));
@@ -94,7 +93,7 @@ mod tests {
 
     #[test]
     fn names_that_the_server_would_refuse_are_refused_here() {
-        for (deployment, build) in [("keel", ""), ("keel", "0123456789ab-dirty-ff"), ("a_b", "1.2.3+4")] {
+        for (deployment, build) in [("keel", ""), ("keel", "0123456789ab-dirty-ff"), ("shop/a_b", "1.2.3+4")] {
             assert_eq!(options(deployment, build).versioning_problems(), Vec::<String>::new());
         }
         let long = "x".repeat(129);
