@@ -30,15 +30,6 @@ pub enum WorkerError {
     /// The SDK refuses the worker's options.
     #[error("the worker cannot be made")]
     Create(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The ready file cannot be written.
-    #[error("cannot write the ready file {path}; check worker.ready_file")]
-    ReadyFile {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        #[source]
-        source: std::io::Error,
-    },
     /// Polling ended for good.
     #[error("polling ended")]
     Run(#[source] temporalio_sdk::WorkerRunError),
@@ -69,7 +60,6 @@ impl WorkerError {
             Self::Provider(_)
             | Self::DataDir { .. }
             | Self::Create(_)
-            | Self::ReadyFile { .. }
             | Self::NotWithin { .. }
             | Self::ShutdownDeadline(_) => false,
         }

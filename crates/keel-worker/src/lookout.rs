@@ -22,6 +22,7 @@ const FORGOTTEN: Duration = Duration::from_secs(3);
 pub(crate) struct Lookout {
     seen: bool,
     looks: u32,
+    slow: u32,
     pause: Duration,
     lost: Option<Instant>,
     unseen: Option<Instant>,
@@ -29,19 +30,26 @@ pub(crate) struct Lookout {
 
 impl Lookout {
     pub(crate) const fn new() -> Self {
-        Self { seen: false, looks: 0, pause: EAGER, lost: None, unseen: None }
+        Self { seen: false, looks: 0, slow: 0, pause: EAGER, lost: None, unseen: None }
     }
 
     /// How long to wait before the next look.
     pub(crate) fn pause(&mut self, ready: bool) -> Duration {
         self.looks += 1;
         self.pause = match (ready, self.seen) {
-            (true, _) => CALM,
+            (true, _) if self.slow == 0 => CALM,
+            (true, _) => ALERT,
             (false, true) => ALERT,
             (false, false) if self.looks <= EAGER_LOOKS => EAGER,
             (false, false) => self.pause.mul_f64(1.5).min(ALERT),
         };
         self.pause
+    }
+
+    /// Whether readiness depends on it: one slow answer says nothing, the next look comes soon.
+    pub(crate) fn counts(&mut self, sight: &Sight) -> bool {
+        self.slow = if matches!(sight, Sight::Slow(_)) { self.slow + 1 } else { 0 };
+        !self.seen || self.slow != 1
     }
 
     /// Why the SDK workers have to be rebuilt, if they have to.
@@ -109,6 +117,19 @@ mod tests {
         assert_eq!(lookout.judge(&Sight::Polling, start + Duration::from_secs(63)), None, "they came back");
         assert_eq!(lookout.judge(&unseen(), start + Duration::from_secs(64)), None);
         assert!(lookout.judge(&unseen(), start + Duration::from_secs(67)).is_some());
+    }
+
+    #[test]
+    fn one_slow_answer_does_not_count() {
+        let (mut lookout, slow) = (Lookout::new(), Sight::Slow("no answer".to_owned()));
+        assert!(lookout.counts(&slow), "at the start it does");
+        assert_eq!(lookout.judge(&Sight::Polling, Instant::now()), None);
+        assert!(lookout.counts(&Sight::Polling));
+        assert!(!lookout.counts(&slow));
+        assert!(lookout.pause(true) < CALM);
+        assert!(lookout.counts(&slow));
+        assert!(lookout.counts(&Sight::Polling));
+        assert_eq!(lookout.pause(true), CALM);
     }
 
     #[test]

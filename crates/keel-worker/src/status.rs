@@ -9,9 +9,9 @@ use keel_telemetry::health::{Check, Phase};
 use keel_types::names::metric;
 use serde_json::{Value, json};
 
+use crate::WorkerSettings;
 use crate::generation::Generation;
 use crate::load::Load;
-use crate::{WorkerError, WorkerSettings};
 
 /// The worker's conditions of readiness.
 #[derive(Debug)]
@@ -164,13 +164,10 @@ impl Status {
     }
 
     /// Passes on whether the worker is ready; says so when it has just become so.
-    ///
-    /// # Errors
-    /// When the ready file cannot be written.
-    pub(crate) fn publish(&mut self, settings: &WorkerSettings) -> Result<bool, WorkerError> {
+    pub(crate) fn publish(&mut self, settings: &WorkerSettings) -> bool {
         let ready = self.health.is_ready();
         if ready == self.ready {
-            return Ok(ready);
+            return ready;
         }
         self.ready = ready;
         metrics::gauge!(metric::WORKER_READY).set(if ready { 1.0 } else { 0.0 });
@@ -178,9 +175,9 @@ impl Status {
             tracing::info!("worker ready again");
         } else if ready {
             self.announced = true;
-            announce(settings)?;
+            announce(settings);
         }
-        Ok(ready)
+        ready
     }
 }
 
@@ -202,7 +199,7 @@ impl Facts {
     }
 }
 
-fn announce(settings: &WorkerSettings) -> Result<(), WorkerError> {
+fn announce(settings: &WorkerSettings) {
     tracing::info!(
         task_queue = settings.worker.task_queue,
         namespace = settings.temporal.namespace,
@@ -212,9 +209,10 @@ fn announce(settings: &WorkerSettings) -> Result<(), WorkerError> {
         version = env!("CARGO_PKG_VERSION"),
         "worker ready"
     );
-    let Some(path) = &settings.worker.ready_file else {
-        return Ok(());
-    };
-    std::fs::write(path, format!("{}\n", std::process::id()))
-        .map_err(|source| WorkerError::ReadyFile { path: path.clone(), source })
+    if let Some(path) = &settings.worker.ready_file
+        && let Err(error) = std::fs::write(path, format!("{}\n", std::process::id()))
+    {
+        // Whoever waits for the file notices; the work goes on.
+        tracing::error!(path = %path.display(), error = %error, "cannot write the ready file; check worker.ready_file");
+    }
 }

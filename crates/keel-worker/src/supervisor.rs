@@ -107,7 +107,7 @@ impl<'a> Supervisor<'a> {
                 Change::Recycle => self.take_over(parts).await,
                 Change::Failed(why) => {
                     self.status.pollers.fail(&format!("the SDK worker gave up and is built again: {why}"));
-                    self.status.publish(self.settings)?;
+                    self.status.publish(self.settings);
                     self.retire();
                     tokio::time::sleep(self.backoff.pause()).await;
                     self.raise(rebuild::FAILED, &why, parts).await?;
@@ -142,7 +142,9 @@ impl<'a> Supervisor<'a> {
                 Sight::Unseen(why) if self.has_no_need_to_poll(&load) => Sight::Stale(why),
                 sight => sight,
             };
-            self.tell(&sight, &load);
+            if lookout.counts(&sight) {
+                self.tell(&sight, &load);
+            }
             // Before that it has just been reached, and the first looks are milliseconds apart.
             if self.observed.health.has_started() {
                 self.ask_store(parts).await;
@@ -152,7 +154,7 @@ impl<'a> Supervisor<'a> {
             if let Some(why) = &lost {
                 self.status.pollers.wait(&format!("the SDK worker is built again: {why}"));
             }
-            ready = self.status.publish(self.settings)?;
+            ready = self.status.publish(self.settings);
             if let Some(why) = lost {
                 return Ok(Change::ServerLost(why));
             }

@@ -13,7 +13,7 @@ const USUAL: &str = "http://127.0.0.1:8080";
 pub(super) async fn examine(context: &Context, url: Option<&str>, checkup: &mut Checkup) {
     let base = url.unwrap_or(USUAL).trim_end_matches('/').to_owned();
     let limit = context.timeout();
-    let page = format!("{base}/health");
+    let (page, base) = (format!("{base}/health"), without_secrets(&base));
     // The HTTP client blocks; its own limit ends the thread.
     let asked = tokio::task::spawn_blocking(move || ask(&page, limit)).await;
     match asked.unwrap_or_else(|_| Err("the call broke off".to_owned())) {
@@ -27,6 +27,18 @@ pub(super) async fn examine(context: &Context, url: Option<&str>, checkup: &mut 
             format!("{base}/health does not answer: {error}"),
             "check http.listen of the worker, and that the worker runs",
         ),
+    }
+}
+
+/// The address for people: a password in it is for the worker alone.
+fn without_secrets(base: &str) -> String {
+    match base.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            format!("{scheme}://{host}{path}")
+        }
+        None => base.to_owned(),
     }
 }
 
@@ -57,4 +69,20 @@ fn judge(base: &str, report: &Value, checkup: &mut Checkup) {
         );
     }
     checkup.figures(report.clone());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_secrets;
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for (given, shown) in [
+            ("http://me:secret@worker:8080/a@b", "http://worker:8080/a@b"),
+            ("http://worker:8080", "http://worker:8080"),
+            ("worker", "worker"),
+        ] {
+            assert_eq!(without_secrets(given), shown);
+        }
+    }
 }
