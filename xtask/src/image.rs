@@ -235,7 +235,7 @@ fn built(products: &[&Product], stamp: &Stamp) -> anyhow::Result<Vec<Image>> {
     if products.is_empty() {
         return Ok(Vec::new());
     }
-    let binaries = compile::compile(&stamp.epoch)?;
+    let binaries = compile::compile()?;
     products
         .iter()
         .map(|product| {
@@ -279,8 +279,7 @@ fn archived(roles: &[Role], stamp: &Stamp, dir: &Path) -> anyhow::Result<Vec<Mad
 fn laid_out(roles: &[Role], dir: &Path) -> anyhow::Result<()> {
     let [role] = roles else { anyhow::bail!("--root takes one role: worker, sandbox or cli") };
     let product = role.product().with_context(|| format!("{} is no program of Keel", role.name()))?;
-    let epoch = std::env::var("SOURCE_DATE_EPOCH").unwrap_or_else(|_| "0".to_owned());
-    let binaries = compile::compile(&epoch)?;
+    let binaries = compile::compile()?;
     let binary = binaries.get(product.binary).context("the build said that it made the binary")?;
     paths::create(dir)?;
     for layer in product.layers(binary) {

@@ -47,14 +47,14 @@ fn arguments(target: &str) -> Vec<&str> {
     args
 }
 
-/// Builds every product and returns each one's binary by name; `epoch` is the time of the source in seconds.
+/// Builds every product and returns each one's binary by name.
 ///
 /// # Errors
 /// When cargo fails, having said why, or a binary would need a loader.
-pub fn compile(epoch: &str) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+pub fn compile() -> anyhow::Result<BTreeMap<String, PathBuf>> {
     let target = target()?;
     let mut command = exec::cargo();
-    prepare(&mut command, target, epoch)?;
+    prepare(&mut command, target)?;
     let found = binaries::cargo_build_with(command, &arguments(target))?;
     for product in &PRODUCTS {
         let path = found
@@ -66,7 +66,7 @@ pub fn compile(epoch: &str) -> anyhow::Result<BTreeMap<String, PathBuf>> {
 }
 
 /// Sets the environment in which Rust and C leave no path of this machine in what they make.
-fn prepare(command: &mut Command, target: &str, epoch: &str) -> anyhow::Result<()> {
+fn prepare(command: &mut Command, target: &str) -> anyhow::Result<()> {
     let metadata = MetadataCommand::new()
         .current_dir(paths::root())
         .other_options(vec!["--locked".to_owned()])
@@ -80,8 +80,9 @@ fn prepare(command: &mut Command, target: &str, epoch: &str) -> anyhow::Result<(
         prefixes.iter().map(|(from, to)| format!("-ffile-prefix-map={from}={to}")).collect();
     command.env("CARGO_ENCODED_RUSTFLAGS", flags.join(SEPARATOR));
     command.env(format!("CFLAGS_{}", target.replace('-', "_")), c_flags.join(" "));
-    // For what asks for a time while it is compiled, such as C's __DATE__.
-    command.env("SOURCE_DATE_EPOCH", epoch);
+    // For what asks for a time while it is compiled, such as C's __DATE__. The commit's would compile all C, and with it the
+    // SDK, anew for each commit.
+    command.env("SOURCE_DATE_EPOCH", "0");
     command.env_remove("RUSTFLAGS");
     Ok(())
 }

@@ -49,7 +49,6 @@ fn expected(product: &Product) -> Vec<String> {
         build_id: String::new(),
         version: String::new(),
         created: String::new(),
-        epoch: String::new(),
     };
     let image = product.image(Path::new("/binary"), &stamp);
     let config = image.config(&[]);
@@ -114,7 +113,6 @@ fn the_last_stage_adds_every_label_of_the_source() {
         build_id: "${BUILD_ID}".to_owned(),
         version: "${VERSION}".to_owned(),
         created: "${CREATED}".to_owned(),
-        epoch: String::new(),
     };
     let mut labels = PRODUCTS[0].labels(&stamp);
     assert!(labels.contains_key(BUILD_LABEL));

@@ -21,8 +21,6 @@ pub struct Stamp {
     pub version: String,
     /// The commit's time, RFC 3339.
     pub created: String,
-    /// The commit's time, in seconds.
-    pub epoch: String,
 }
 
 impl Stamp {
@@ -47,7 +45,7 @@ impl Stamp {
         }
         let version = version_in(&std::fs::read_to_string(root.join("Cargo.toml"))?)
             .context("Cargo.toml names no version for the workspace")?;
-        Ok(Self { revision, build_id, version, created: show("%cd")?, epoch: show("%ct")? })
+        Ok(Self { revision, build_id, version, created: show("%cd")? })
     }
 }
 
