@@ -208,7 +208,7 @@ impl World {
             assert!(daemon.ended().is_none(), "the worker ended: {}", daemon.log());
             ready.exists().then_some(())
         });
-        Guest { _daemon: daemon }
+        Guest { daemon }
     }
 
     /// Keeps orders, a task and a dataset run in flight (`keel-load flow`) for as long as the value lives. Tasks and
@@ -226,7 +226,7 @@ impl World {
         command.args(["--datasets", "1", "--dataset-template", dataset]);
         command.arg("--data-dir").arg(self.data());
         // It ends when its standard input does.
-        Guest { _daemon: Daemon::start_with(Stdio::piped(), command, &self.dir.path().join("load.log")) }
+        Guest { daemon: Daemon::start_with(Stdio::piped(), command, &self.dir.path().join("load.log")) }
     }
 
     /// Runs `cargo xtask` with `arguments` to its end, as the binary that cargo built of it.
