@@ -19,6 +19,9 @@ fn every_panel_returns_data_on_a_stack_under_load() {
     world.set("KEEL__DATASET__MAX_BYTES_PER_SECOND", "500000");
     world.start_worker();
     let _other = world.another_worker(&two, "build-2");
+    // A build gets work once it is told to take some.
+    let _ = world.keel(&["fleet", "current", "build-1"]).ok();
+    let _ = world.keel(&["fleet", "ramp", "build-2", "--percent", "50"]).ok();
     let (task, dataset) = (unique("TASK"), unique("DATA"));
     for (id, rows) in [(&task, "100"), (&dataset, "30000")] {
         let _ = world.keel(&["dataset", "generate", id, "--rows", rows, "--seed", "1"]).ok();
