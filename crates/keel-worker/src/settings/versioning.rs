@@ -93,7 +93,8 @@ mod tests {
 
     #[test]
     fn names_that_the_server_would_refuse_are_refused_here() {
-        for (deployment, build) in [("keel", ""), ("keel", "0123456789ab-dirty-ff"), ("shop/a_b", "1.2.3+4")] {
+        for (deployment, build) in [("keel", ""), ("keel", "0123456789ab-dirty-ff"), ("shop/a_b", "1.2.3+4")]
+        {
             assert_eq!(options(deployment, build).versioning_problems(), Vec::<String>::new());
         }
         let long = "x".repeat(129);
