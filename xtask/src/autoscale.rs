@@ -15,7 +15,9 @@ use crate::capacity::duration;
 use crate::deploy::{Common, Stack, WORKER, scale_to};
 use crate::{interrupt, wait};
 use controller::{Controller, Decision, Direction};
-use look::Look;
+pub use look::Look;
+pub use source::look as look_at;
+
 use report::Report;
 use series::Series;
 use settings::Settings;

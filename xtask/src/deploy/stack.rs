@@ -146,6 +146,7 @@ impl Stack {
         if builds.is_file() {
             files.push(paths::shown(&builds));
         }
+        files.extend(self.state.overlays.iter().cloned());
         files
     }
 
