@@ -10,7 +10,9 @@ use std::fmt::Write;
 
 use clap::ValueEnum;
 
-use load::{Load, shown};
+pub use load::{duration, shown};
+
+use load::Load;
 use plan::Plan;
 
 /// Say what a load needs: workers, slots, memory, connections, shards, server, and why.

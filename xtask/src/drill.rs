@@ -2,6 +2,7 @@
 //!
 //! Each drill is a file of its own, brings up its own stack, and prints one last line of counts on stdout.
 
+mod autoscale;
 pub mod ground;
 mod provider_outage;
 pub mod scale;
@@ -23,6 +24,7 @@ enum What {
     ServerLoss(server_loss::Args),
     ProviderOutage(provider_outage::Args),
     Scale(scale::Args),
+    Autoscale(autoscale::Args),
 }
 
 /// Runs the subcommand.
@@ -35,5 +37,6 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         What::ServerLoss(args) => server_loss::run(&args),
         What::ProviderOutage(args) => provider_outage::run(&args),
         What::Scale(args) => scale::run(&args),
+        What::Autoscale(args) => autoscale::run(&args),
     }
 }

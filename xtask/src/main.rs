@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to people")]
 
 mod alerts;
+mod autoscale;
 mod bench;
 mod binaries;
 mod capacity;
@@ -61,6 +62,7 @@ enum Task {
     Status(deploy::StatusArgs),
     Health(deploy::HealthArgs),
     Scale(deploy::ScaleArgs),
+    Autoscale(autoscale::Args),
     Logs(deploy::LogsArgs),
     Down(deploy::DownArgs),
     Kubernetes(kubernetes::Args),
@@ -94,6 +96,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Task::Status(args) => deploy::status(&args),
         Task::Health(args) => deploy::health(&args),
         Task::Scale(args) => deploy::scale(&args),
+        Task::Autoscale(args) => autoscale::run(&args),
         Task::Logs(args) => deploy::logs(&args),
         Task::Down(args) => deploy::down(&args),
         Task::Kubernetes(args) => kubernetes::run(args),

@@ -16,13 +16,13 @@ mod worker;
 
 pub use command::clean_environment;
 pub use keel::Keel;
-pub use load::{Account, Attempts, Flow, Load};
+pub use load::{Account, Attempts, Flow, Load, Wave};
 pub use ports::free_port;
 pub use postgres::Postgres;
 pub use probe::Probe;
 pub use sandbox::{Effects, Sandbox, effects_at};
 pub use series::Page;
-pub use service::{Logs, is_running};
+pub use service::{Logs, Service, is_running};
 pub use temporal::{DYNAMIC_CONFIG, SEARCH_ATTRIBUTES, ServerOptions, TemporalServer};
 pub use whole::{Plan, Stack};
 pub use worker::{Exit, Worker, WorkerSettings};

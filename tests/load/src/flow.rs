@@ -11,6 +11,7 @@
 
 mod account;
 mod attempts;
+mod pace;
 mod streams;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use tokio::sync::mpsc;
 
 use crate::work::{Kind, connect};
 use account::Account;
+use pace::Pace;
 use streams::Streams;
 
 #[derive(clap::Args)]
@@ -37,6 +39,15 @@ pub struct Args {
     /// Orders started per second, at most; 0 is no limit.
     #[arg(long, default_value_t = 0)]
     orders_per_second: u32,
+    /// Let the orders come in waves of this many seconds, in place of a steady pace.
+    #[arg(long, conflicts_with = "orders_per_second", value_parser = clap::value_parser!(u32).range(1..))]
+    wave_seconds: Option<u32>,
+    /// Orders started per second at the bottom of a wave.
+    #[arg(long, default_value_t = 1.0)]
+    wave_low: f64,
+    /// Orders started per second at the top of a wave.
+    #[arg(long, default_value_t = 10.0)]
+    wave_high: f64,
     /// Tasks in flight at any time.
     #[arg(long, default_value_t = 0)]
     tasks: usize,
@@ -64,9 +75,13 @@ pub async fn run(args: Args) -> Result<()> {
     let client = connect(&args.address).await?;
     let account = Arc::new(Account::new(client.clone()));
     let mut streams = Streams::new(client, args.task_queue, args.data_dir, args.prefix, Arc::clone(&account));
-    streams.open(Kind::Order, args.orders, args.orders_per_second, "");
-    streams.open(Kind::Task, args.tasks, 0, &args.task_template);
-    streams.open(Kind::Dataset, args.datasets, 0, &args.dataset_template);
+    let pace = match args.wave_seconds {
+        Some(length) => Some(Pace::wave(args.wave_low, args.wave_high, length)?),
+        None => (args.orders_per_second > 0).then(|| Pace::steady(args.orders_per_second)),
+    };
+    streams.open(Kind::Order, args.orders, pace, "");
+    streams.open(Kind::Task, args.tasks, None, &args.task_template);
+    streams.open(Kind::Dataset, args.datasets, None, &args.dataset_template);
     say("started", &serde_json::json!({}))?;
 
     let mut commands = commands();

@@ -33,6 +33,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.volumes && !args.yes && !stack.is_dry() {
         confirm(&stack.project)?;
     }
+    let _lock = if stack.is_dry() { None } else { Some(stack.lock()?) };
     if args.volumes { remove(&mut stack) } else { stop(&stack) }
 }
 

@@ -56,6 +56,8 @@ fn wanted(text: &str) -> Result<usize, String> {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut stack = Stack::open(&args.common)?;
     stack.must_be_deployed()?;
+    let _lock = if stack.is_dry() { None } else { Some(stack.lock()?) };
+    stack.reload()?;
     let scaled = to(&mut stack, args.wanted)?;
     match args.common.output {
         Form::Json => println!("{}", serde_json::to_string(&scaled)?),

@@ -1,6 +1,7 @@
 //! A stack for drills and measurements: offline, with the demo's providers, on ports and volumes of its own, and gone
 //! with the value.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -8,6 +9,7 @@ use serde::Deserialize;
 
 use super::containers::Container;
 use super::stack::{Stack, WORKER};
+use super::state::{self, State};
 use super::up::{self, Plan};
 use super::{down, scale};
 use crate::stack::{Effects, effects_at};
@@ -27,10 +29,25 @@ impl Site {
     /// # Errors
     /// With what did not come up.
     pub fn start(name: &str, tag: Option<&str>) -> anyhow::Result<Self> {
+        Self::start_with(name, tag, state::REPLICAS, &[])
+    }
+
+    /// Deploys it with so many workers, and with further Compose files over the others.
+    ///
+    /// # Errors
+    /// With what did not come up.
+    pub fn start_with(
+        name: &str,
+        tag: Option<&str>,
+        replicas: usize,
+        overlays: &[PathBuf],
+    ) -> anyhow::Result<Self> {
         let mut site = Self { stack: Stack::for_test(&format!("keel-{name}"))? };
         let ports = site.stack.state.ports.clone();
         down::remove(&mut site.stack)?;
-        site.stack.state.ports = ports;
+        let overlays = overlays.iter().map(|file| file.display().to_string()).collect();
+        site.stack.state =
+            State { ports, overlays, offline: true, replicas: Some(replicas), ..State::default() };
         site.deploy(tag)?;
         Ok(site)
     }

@@ -69,6 +69,15 @@ impl Stack {
         Ok(Self { project: common.project.clone(), state, docker, compose, dry_run: common.dry_run })
     }
 
+    /// Reads the state again, which another command may have changed meanwhile.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn reload(&mut self) -> anyhow::Result<()> {
+        self.state = State::load(&self.dir())?;
+        Ok(())
+    }
+
     /// A project of a test's own, on ports of its own.
     ///
     /// # Errors
@@ -137,6 +146,7 @@ impl Stack {
         if builds.is_file() {
             files.push(paths::shown(&builds));
         }
+        files.extend(self.state.overlays.iter().cloned());
         files
     }
 

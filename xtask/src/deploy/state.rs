@@ -29,6 +29,8 @@ pub struct State {
     pub replicas: Option<usize>,
     /// Ports that were chosen by environment, by variable.
     pub ports: BTreeMap<String, String>,
+    /// Further Compose files over the others; of drills, which set what nobody deploys.
+    pub overlays: Vec<String>,
 }
 
 /// One build and its images.

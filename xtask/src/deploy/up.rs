@@ -64,6 +64,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let started = Instant::now();
     let mut stack = Stack::open(&args.common)?;
+    let _lock = if stack.is_dry() { None } else { Some(stack.lock()?) };
+    stack.reload()?;
     stack.state.take_ports(std::env::vars());
     let demo = args.demo || (args.offline && !args.no_demo);
     deploy(&mut stack, &Plan { offline: args.offline, demo, tag: args.build_id.clone() })?;

@@ -26,12 +26,25 @@ pub struct Flow<'a> {
     pub orders: usize,
     /// New orders per second at most; 0 is no limit.
     pub orders_per_second: u32,
+    /// Orders in waves, in place of a steady pace.
+    pub wave: Option<Wave>,
     /// Tasks at any time, with the dataset each works on.
     pub tasks: Option<(usize, &'a str)>,
     /// Dataset runs at any time, with the dataset each works on.
     pub datasets: Option<(usize, &'a str)>,
     /// Whether the attempts of every activity are counted at the end, from all histories.
     pub histories: bool,
+}
+
+/// New orders at a rate that goes up and down as a sine wave does.
+#[derive(Clone, Copy, Debug)]
+pub struct Wave {
+    /// Orders per second at the bottom.
+    pub low: f64,
+    /// Orders per second at the top.
+    pub high: f64,
+    /// From bottom to bottom.
+    pub seconds: u32,
 }
 
 /// A running flow.
@@ -107,7 +120,13 @@ impl Load {
         command.arg("flow").args(["--address", address, "--task-queue", TASK_QUEUE]);
         command.arg("--data-dir").arg(data_dir);
         command.args(["--orders", &flow.orders.to_string()]);
-        command.args(["--orders-per-second", &flow.orders_per_second.to_string()]);
+        match flow.wave {
+            Some(Wave { low, high, seconds }) => {
+                command.args(["--wave-seconds", &seconds.to_string()]);
+                command.args(["--wave-low", &low.to_string(), "--wave-high", &high.to_string()]);
+            }
+            None => drop(command.args(["--orders-per-second", &flow.orders_per_second.to_string()])),
+        }
         if let Some((count, template)) = flow.tasks {
             command.args(["--tasks", &count.to_string(), "--task-template", template]);
         }

@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use temporalio_client::Client;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
-use tokio::time::Interval;
 
 use super::account::Account;
+use super::pace::Pace;
 use crate::work::{self, Kind};
 
 /// Work in flight; dropped, it starts and awaits nothing more.
@@ -34,7 +33,7 @@ struct Lane {
     kind: Kind,
     template: String,
     number: AtomicUsize,
-    pace: Option<Mutex<Interval>>,
+    pace: Option<Mutex<Pace>>,
 }
 
 impl Streams {
@@ -51,14 +50,10 @@ impl Streams {
         Self { shared: Arc::new(shared), lanes: JoinSet::new() }
     }
 
-    /// Keeps `in_flight` of a kind going, at most `per_second` new ones a second where that is not 0. Tasks and
-    /// datasets work on the dataset `template` under names of their own.
-    pub fn open(&mut self, kind: Kind, in_flight: usize, per_second: u32, template: &str) {
-        let pace = (per_second > 0).then(|| {
-            let mut interval = tokio::time::interval(Duration::from_secs(1) / per_second);
-            interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            Mutex::new(interval)
-        });
+    /// Keeps up to `in_flight` of a kind going, new ones at `pace` where there is one. Tasks and datasets work on the
+    /// dataset `template` under names of their own.
+    pub fn open(&mut self, kind: Kind, in_flight: usize, pace: Option<Pace>, template: &str) {
+        let pace = pace.map(Mutex::new);
         let number = AtomicUsize::new(0);
         let lane = Arc::new(Lane { kind, template: template.to_owned(), number, pace });
         for _ in 0..in_flight {
@@ -128,7 +123,7 @@ impl Shared {
 impl Lane {
     async fn turn(&self) {
         if let Some(pace) = &self.pace {
-            pace.lock().await.tick().await;
+            pace.lock().await.turn().await;
         }
     }
 }
