@@ -22,6 +22,7 @@ mod judge;
 mod kubernetes;
 mod paths;
 mod random;
+mod rollout;
 mod soak;
 mod stack;
 mod test;
@@ -62,6 +63,7 @@ enum Task {
     Health(deploy::HealthArgs),
     Scale(deploy::ScaleArgs),
     Logs(deploy::LogsArgs),
+    Rollback(rollout::RollbackArgs),
     Down(deploy::DownArgs),
     Kubernetes(kubernetes::Args),
     Capacity(capacity::Args),
@@ -95,6 +97,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Task::Health(args) => deploy::health(&args),
         Task::Scale(args) => deploy::scale(&args),
         Task::Logs(args) => deploy::logs(&args),
+        Task::Rollback(args) => rollout::rollback(&args),
         Task::Down(args) => deploy::down(&args),
         Task::Kubernetes(args) => kubernetes::run(args),
         Task::Capacity(args) => capacity::run(&args),

@@ -18,6 +18,16 @@ pub fn get(url: &str) -> anyhow::Result<String> {
     answer.body_mut().with_config().limit(MAX_BYTES).read_to_string().with_context(|| format!("GET {url}"))
 }
 
+/// As [`get`], with what stands behind the question mark.
+///
+/// # Errors
+/// When there is none in ten seconds.
+pub fn get_with(url: &str, query: &[(&str, &str)]) -> anyhow::Result<String> {
+    let request = agent().get(url).query_pairs(query.iter().copied());
+    let mut answer = request.call().with_context(|| format!("GET {url}"))?;
+    answer.body_mut().with_config().limit(MAX_BYTES).read_to_string().with_context(|| format!("GET {url}"))
+}
+
 /// Puts a JSON document.
 ///
 /// # Errors
