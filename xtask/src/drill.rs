@@ -4,6 +4,7 @@
 
 pub mod ground;
 mod provider_outage;
+pub mod rollout;
 pub mod scale;
 mod server_loss;
 mod shutdown;
@@ -23,6 +24,7 @@ enum What {
     ServerLoss(server_loss::Args),
     ProviderOutage(provider_outage::Args),
     Scale(scale::Args),
+    Rollout(rollout::Args),
 }
 
 /// Runs the subcommand.
@@ -35,5 +37,6 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         What::ServerLoss(args) => server_loss::run(&args),
         What::ProviderOutage(args) => provider_outage::run(&args),
         What::Scale(args) => scale::run(&args),
+        What::Rollout(args) => rollout::run(&args),
     }
 }

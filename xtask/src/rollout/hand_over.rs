@@ -32,7 +32,8 @@ pub fn hand_over(stack: &mut Stack, journal: &Journal) -> anyhow::Result<String>
     stack.wait_ready(WORKER, wanted, READY)?;
     builds::stop_beside(stack, &to.id)?;
     // The front and all else that is not a worker.
-    let args = ["--progress", "quiet", "up", "-d", "--no-build", "--pull", "never"];
+    let pull = if stack.state.offline { "never" } else { "missing" };
+    let args = ["--progress", "quiet", "up", "-d", "--no-build", "--pull", pull];
     stack.change(&mut stack.compose(&args), UP)?;
     Ok(format!("{WORKER} is {}, 1 replica of {} stays for its runs", to.id, from.id))
 }

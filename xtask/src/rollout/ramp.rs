@@ -82,7 +82,8 @@ fn runs(stack: &Stack, journal: &Journal, new: &Figures) -> anyhow::Result<u64> 
 }
 
 fn shown(percent: u8, runs: u64, old: &Figures, new: &Figures) -> String {
-    let ms = |p95: Option<f64>| p95.map_or("-".to_owned(), |seconds| format!("{:.0}", seconds * 1000.0));
+    let ms =
+        |p95: Option<f64>| p95.map_or_else(|| "-".to_owned(), |seconds| format!("{:.0}", seconds * 1000.0));
     format!(
         "{percent} %: {runs} runs; failed runs {:.0} ({:.0} on the old build), tasks {:.0} ({:.0}), attempts {:.0} ({:.0}); activity p95 {} ms ({})",
         new.failed,
