@@ -79,7 +79,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(journal) = &rolled {
         let report = Report::of(journal);
         report.print(args.common.output, journal.kind)?;
-        ensure!(report.outcome == Outcome::Promoted, "{}", report.sentence(journal.kind));
+        ensure!(
+            report.outcome == Outcome::Promoted,
+            "build {} did not take over: see the table",
+            journal.to.id
+        );
     }
     if rolled.is_none() || args.common.output == Form::Text {
         show(&Status::of(&stack)?, args.common.output)?;
@@ -121,6 +125,10 @@ pub fn deploy(stack: &mut Stack, plan: &Plan) -> anyhow::Result<Option<Journal>>
             journal.to.id,
             journal.to.id
         );
+        if stack.is_dry() {
+            println!("the rollout {} -> {} goes on at {:?}", journal.from.id, journal.to.id, journal.stage);
+            return Ok(None);
+        }
         stack.save()?;
         return rollout::resume(stack, journal, &plan.limits).map(Some);
     }

@@ -19,17 +19,24 @@ const NAME: &str = "drill-rollout";
 const WAITING: [&str; 3] = ["DRILL-WAITS-1", "DRILL-WAITS-2", "DRILL-WAITS-3"];
 const ORDERS: usize = 10;
 const ORDERS_PER_SECOND: u32 = 5;
+const STEP_S: u64 = 3;
 const CALL: Duration = Duration::from_secs(60);
 const CALM: Duration = Duration::from_secs(5);
 /// All that is in flight at the end.
 const FINISH: Duration = Duration::from_secs(240);
 
 /// Roll out a compatible build, one that breaks determinism and one that fails, and count what that cost.
-#[derive(clap::Args, Default)]
+#[derive(clap::Args)]
 pub struct Args {
     /// How long each share of the ramp lasts at least, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 3)]
+    #[arg(long, value_name = "SECONDS", default_value_t = STEP_S)]
     step: u64,
+}
+
+impl Default for Args {
+    fn default() -> Self {
+        Self { step: STEP_S }
+    }
 }
 
 /// How orders ended, by id.

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use super::fleet::{self, Fleet};
-use super::journal::Journal;
+use super::fleet::Fleet;
+use super::journal::{Journal, Kind};
 use super::limits::Limits;
 use super::{builds, sweep};
 use crate::deploy::{Stack, WORKER};
@@ -20,7 +20,11 @@ const DRAINS: Duration = Duration::from_secs(3);
 /// Lets the service take over the new build.
 pub fn hand_over(stack: &mut Stack, journal: &Journal) -> anyhow::Result<String> {
     let (from, to) = (&journal.from, &journal.to);
-    builds::run_beside(stack, from, 1)?;
+    // A build that is given up gets no more work: its runs go to the other right after.
+    let stays = journal.kind == Kind::Rollout;
+    if stays {
+        builds::run_beside(stack, from, 1)?;
+    }
     stack.state.build = to.clone();
     stack.state.previous = Some(from.clone());
     // An operator may have scaled meanwhile.
@@ -35,12 +39,21 @@ pub fn hand_over(stack: &mut Stack, journal: &Journal) -> anyhow::Result<String>
     let pull = if stack.state.offline { "never" } else { "missing" };
     let args = ["--progress", "quiet", "up", "-d", "--no-build", "--pull", pull];
     stack.change(&mut stack.compose(&args), UP)?;
-    Ok(format!("{WORKER} is {}, 1 replica of {} stays for its runs", to.id, from.id))
+    if stays {
+        return Ok(format!("{WORKER} is {}, 1 replica of {} stays for its runs", to.id, from.id));
+    }
+    builds::stop_beside(stack, &from.id)?;
+    Ok(format!("{WORKER} is {}, no worker of {} is left", to.id, from.id))
 }
 
 /// Waits for the old build's runs for a while, and removes it when none is left.
 pub fn drain(stack: &mut Stack, journal: &Journal, limits: &Limits) -> anyhow::Result<String> {
     let old = journal.from.id.clone();
+    if journal.kind == Kind::Rollback {
+        // Its workers are gone and its runs are elsewhere.
+        let forgotten = sweep::forget(stack, &old)?;
+        return Ok(format!("{old} has nothing left{forgotten}"));
+    }
     let deadline = std::time::Instant::now() + limits.drain_timeout;
     loop {
         let fleet = Fleet::of(stack)?;
@@ -66,6 +79,6 @@ pub fn drain(stack: &mut Stack, journal: &Journal, limits: &Limits) -> anyhow::R
 
 /// On the way back from a build that had everything: its runs go to the one that takes over.
 pub fn move_runs(stack: &Stack, journal: &mut Journal) -> anyhow::Result<String> {
-    let moved = fleet::move_runs(stack, &journal.from.id, &journal.to.id, super::back::MOVE)?;
-    super::back::note_moved(journal, &moved)
+    let (from, to) = (journal.from.id.clone(), journal.to.id.clone());
+    super::back::move_runs(stack, journal, &from, &to)
 }

@@ -37,7 +37,10 @@ pub fn resume(stack: &mut Stack, mut journal: Journal, limits: &Limits) -> anyho
                     journal.stage = next(stage, journal.kind);
                 }
             }
-            Err(error) if error.is::<interrupt::Interrupted>() => return Err(error),
+            // A program that was cut off along with xtask may have said something of its own.
+            Err(error) if error.is::<interrupt::Interrupted>() || interrupt::requested() => {
+                return Err(error);
+            }
             Err(error) if goes_back(stage) && journal.kind == Kind::Rollout => {
                 let why = format!("{error:#}");
                 say(&format!("{}: {why}", name(stage)));
@@ -106,9 +109,9 @@ fn next(stage: Stage, kind: Kind) -> Stage {
         Stage::Gate => Stage::Ramp(0),
         Stage::Ramp(index) if index + 1 < ramp::SHARES.len() => Stage::Ramp(index + 1),
         Stage::Ramp(_) => Stage::Promote,
-        Stage::Promote if kind == Kind::Rollback => Stage::Move,
-        Stage::Promote | Stage::Move => Stage::HandOver,
-        Stage::HandOver => Stage::Drain,
+        Stage::Promote => Stage::HandOver,
+        Stage::HandOver if kind == Kind::Rollback => Stage::Move,
+        Stage::HandOver | Stage::Move => Stage::Drain,
         Stage::Drain | Stage::Back | Stage::Done => Stage::Done,
     }
 }
@@ -160,7 +163,7 @@ mod tests {
                 "drain"
             ]
         );
-        assert_eq!(way(Kind::Rollback, Stage::Start), ["start", "promote", "move", "hand over", "drain"]);
+        assert_eq!(way(Kind::Rollback, Stage::Start), ["start", "promote", "hand over", "move", "drain"]);
         assert_eq!(way(Kind::Rollout, Stage::Back), ["roll back"]);
     }
 

@@ -83,13 +83,13 @@ fn read(stdout: &str) -> Option<(usize, usize)> {
     Some((runs.trim().parse().ok()?, failed.trim().parse().ok()?))
 }
 
-/// The first failures, and how many there are.
+/// The first failure, and how many there are.
 fn reasons(stdout: &str) -> String {
     let (runs, failed) = read(stdout).unwrap_or_default();
     let mut lines: Vec<String> = stdout
         .lines()
         .filter(|line| !line.starts_with("replay: "))
-        .take(2)
+        .take(1)
         .map(|line| line.split_once(": ").map_or(line, |(_, rest)| rest).to_owned())
         .collect();
     lines.push(format!("{failed} of {runs} runs do not replay"));

@@ -28,7 +28,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if stack.is_dry() {
         let journal = plan(&stack, args.to.as_deref())?;
         println!(
-            "{} gives everything back to {}: start, promote, move, hand over, drain",
+            "{} gives everything back to {}: start, promote, hand over, move, drain",
             journal.from.id, journal.to.id
         );
         return Ok(());
@@ -50,7 +50,7 @@ fn plan(stack: &Stack, build: Option<&str>) -> anyhow::Result<Journal> {
     if let Some(mut journal) = Journal::unfinished(&stack.dir())? {
         match (journal.kind, journal.stage) {
             (Kind::Rollback, _) | (_, Stage::Back) => return Ok(journal),
-            (Kind::Rollout, Stage::HandOver | Stage::Drain) => bail!(
+            (Kind::Rollout, Stage::HandOver | Stage::Move | Stage::Drain) => bail!(
                 "the rollout of {} is past its promotion: finish it with `cargo xtask deploy --build-id {}`, then roll back",
                 journal.to.id,
                 journal.to.id

@@ -9,7 +9,7 @@ mod proof;
 mod reset;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use keel_types::names::UNVERSIONED;
@@ -31,8 +31,8 @@ use crate::error::{Attempt, CallError};
 const AT_ONCE: usize = 8;
 /// Runs listed at once; more are found in the next round.
 const LISTED: usize = 500;
-/// Rounds in a row that must find nothing: the server's index is a moment late.
-const QUIET: usize = 3;
+/// So long nothing more must come: the server's index is a moment late.
+const QUIET: Duration = Duration::from_secs(3);
 /// The part of a run's options that is changed.
 const MASK: &str = "versioning_override";
 
@@ -96,18 +96,21 @@ impl Fleet {
             return Err(FleetError::NoBuild { deployment, build, known: builds, waited: limit });
         }
         let mut fates: BTreeMap<Run, Fate> = BTreeMap::new();
-        let (mut quiet, mut seen) = (0, BTreeSet::new());
-        while quiet < QUIET {
+        let (mut last, mut seen) = (Instant::now(), BTreeSet::new());
+        while last.elapsed() < QUIET {
             let runs = patience.retry(|| self.runs_on(from)).await?;
             let open: Vec<_> = runs.into_iter().filter(|run| seen.insert(run.clone())).collect();
-            quiet = if open.is_empty() { quiet + 1 } else { 0 };
+            let found = !open.is_empty();
             let moved = stream::iter(open)
                 .map(|run| self.move_run(run, to, &patience))
                 .buffer_unordered(AT_ONCE)
                 .try_collect::<Vec<_>>()
                 .await?;
             fates.extend(moved);
-            if quiet < QUIET && !patience.pause().await {
+            if found {
+                last = Instant::now();
+            }
+            if !patience.pause().await {
                 break;
             }
         }

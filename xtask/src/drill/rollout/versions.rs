@@ -1,7 +1,8 @@
 //! The versions of the worker that the drill deploys: this checkout, and changes to it that are kept as patches.
 //!
-//! They are built in a copy of the sources, so that nothing of a drill is ever in the product, with the target folder of the
-//! checkout, so that only Keel's own crates are compiled again.
+//! They are built in a copy of the sources, so that nothing of a drill is ever in the product, and into a target folder of
+//! their own: in a shared one cargo takes the crates of the two for the same. It begins with links to what the checkout has
+//! compiled of others, so that only Keel's own crates are compiled.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -39,6 +40,9 @@ pub struct Versions {
 /// When a patch does not fit any more, or a build fails.
 pub fn make(docker: &Docker, name: &str) -> anyhow::Result<Versions> {
     let stamp = Stamp::read()?;
+    let (binaries, load) = binaries::build_with_load(false)?;
+    let target = paths::keel(&format!("{name}-target"));
+    prime(&paths::root().join("target/debug"), &target.join("debug"))?;
     let tags = ["a", "b", "c", "d"].map(|letter| format!("{name}-{letter}"));
     let sources = paths::keel(&format!("{name}-sources"));
     let programs = paths::keel(&format!("{name}-programs"));
@@ -47,12 +51,10 @@ pub fn make(docker: &Docker, name: &str) -> anyhow::Result<Versions> {
     for (tag, patches) in changed {
         eprintln!("  building {tag}");
         lay_out(&sources, patches)?;
-        let built = compile(&sources)?;
+        let built = compile(&sources, &target)?;
         let program = stripped(&built, &programs.join(tag))?;
         image::of_program(docker, Role::Worker, &program, &named(&stamp, tag))?;
     }
-    // Last, so that the checkout's own binaries are in the target folder again.
-    let (binaries, load) = binaries::build_with_load(false)?;
     let first =
         [(Role::Worker, &binaries.worker), (Role::Cli, &binaries.keel), (Role::Sandbox, &binaries.sandbox)];
     for (role, binary) in first {
@@ -116,10 +118,39 @@ fn apply(dir: &Path, patch: &str) -> anyhow::Result<()> {
         .map(drop)
 }
 
+/// Links what is of others from one target folder into another. What is Keel's own stays out: it would be written to in place.
+fn prime(from: &Path, to: &Path) -> anyhow::Result<()> {
+    for part in [".fingerprint", "build", "deps"] {
+        link(&from.join(part), &to.join(part))?;
+    }
+    Ok(())
+}
+
+fn link(from: &Path, to: &Path) -> anyhow::Result<()> {
+    paths::create(to)?;
+    for entry in std::fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let text = name.to_string_lossy();
+        if text.contains("keel") || text.contains("xtask") {
+            continue;
+        }
+        let target = to.join(&name);
+        if entry.file_type()?.is_dir() {
+            link(&entry.path(), &target)?;
+        } else if !target.exists() {
+            std::fs::hard_link(entry.path(), &target)
+                .or_else(|_| std::fs::copy(entry.path(), &target).map(drop))
+                .with_context(|| format!("cannot link {}", target.display()))?;
+        }
+    }
+    Ok(())
+}
+
 /// The same packages as for every stack, so that what they share has the same features and is not built again.
-fn compile(sources: &Path) -> anyhow::Result<PathBuf> {
+fn compile(sources: &Path, target: &Path) -> anyhow::Result<PathBuf> {
     let mut cargo = exec::cargo();
-    cargo.current_dir(sources).env("CARGO_TARGET_DIR", paths::root().join("target"));
+    cargo.current_dir(sources).env("CARGO_TARGET_DIR", target);
     let args = [
         "-p",
         "keel-worker",
