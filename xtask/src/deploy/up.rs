@@ -130,6 +130,8 @@ pub fn deploy(stack: &mut Stack, plan: &Plan) -> anyhow::Result<Option<Journal>>
             return Ok(None);
         }
         stack.save()?;
+        // It may have been cut off by the end of the machine.
+        start_all(stack)?;
         return rollout::resume(stack, journal, &plan.limits).map(Some);
     }
     let current = &stack.state.build.id;
@@ -156,11 +158,16 @@ pub fn deploy(stack: &mut Stack, plan: &Plan) -> anyhow::Result<Option<Journal>>
     rollout::roll_out(stack, build, &plan.limits).map(Some)
 }
 
-fn bring_up(stack: &Stack) -> anyhow::Result<()> {
+/// Starts what does not run, of every build, and sends nothing anywhere.
+fn start_all(stack: &Stack) -> anyhow::Result<()> {
     say("starting, in order");
     let pull = if stack.state.offline { "never" } else { "missing" };
     let up = ["--progress", "plain", "up", "-d", "--no-build", "--pull", pull];
-    stack.change(&mut stack.compose(&up), UP)?;
+    stack.change(&mut stack.compose(&up), UP)
+}
+
+fn bring_up(stack: &Stack) -> anyhow::Result<()> {
+    start_all(stack)?;
     let wanted = stack.state.replicas.unwrap_or(state::REPLICAS);
     let workers = stack.wait_ready(WORKER, wanted, READY)?;
     if stack.is_dry() {
