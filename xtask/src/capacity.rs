@@ -1,7 +1,7 @@
 //! `cargo xtask capacity`: what a load needs, with the reason for each number.
 
 mod figures;
-mod load;
+pub mod load;
 mod plan;
 #[cfg(test)]
 mod tests;

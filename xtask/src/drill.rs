@@ -5,6 +5,7 @@
 mod autoscale;
 pub mod ground;
 mod provider_outage;
+pub mod rollout;
 pub mod scale;
 mod server_loss;
 mod shutdown;
@@ -25,6 +26,7 @@ enum What {
     ProviderOutage(provider_outage::Args),
     Scale(scale::Args),
     Autoscale(autoscale::Args),
+    Rollout(rollout::Args),
 }
 
 /// Runs the subcommand.
@@ -38,5 +40,6 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         What::ProviderOutage(args) => provider_outage::run(&args),
         What::Scale(args) => scale::run(&args),
         What::Autoscale(args) => autoscale::run(&args),
+        What::Rollout(args) => rollout::run(&args),
     }
 }

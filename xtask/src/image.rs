@@ -192,6 +192,30 @@ pub fn ensure(docker: &Docker, roles: &[Role], stamp: &Stamp, force: bool) -> an
     Ok(made)
 }
 
+/// Has the engine have an image over a program that was built elsewhere, with the libraries it needs, and not as `latest`:
+/// for drills, which need several versions quickly.
+///
+/// # Errors
+/// When the role is no program of Keel, or the engine does not take the image.
+pub fn of_program(docker: &Docker, role: Role, program: &Path, stamp: &Stamp) -> anyhow::Result<String> {
+    let product = role.product().with_context(|| format!("{} is no program of Keel", role.name()))?;
+    let mut image = product.image(program, stamp);
+    let mut libraries = tree::Tree::default();
+    closure::libraries(&mut libraries, program)?;
+    image.layers.insert(1, libraries);
+    image.is_latest = false;
+    engine::load(docker, &image)?;
+    Ok(image.reference())
+}
+
+/// Gives an image that the engine has another name.
+///
+/// # Errors
+/// When it has none of that name.
+pub fn name(docker: &Docker, from: &str, to: &str) -> anyhow::Result<()> {
+    engine::tag(docker, from, to)
+}
+
 /// An image of the offline stack: kept when the engine has what this recipe made the last time.
 fn stand_in(docker: &Docker, role: Role, force: bool) -> anyhow::Result<Made> {
     let image = offline_image(role)?;

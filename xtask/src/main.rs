@@ -23,6 +23,7 @@ mod judge;
 mod kubernetes;
 mod paths;
 mod random;
+mod rollout;
 mod soak;
 mod stack;
 mod test;
@@ -64,6 +65,7 @@ enum Task {
     Scale(deploy::ScaleArgs),
     Autoscale(autoscale::Args),
     Logs(deploy::LogsArgs),
+    Rollback(rollout::RollbackArgs),
     Down(deploy::DownArgs),
     Kubernetes(kubernetes::Args),
     Capacity(capacity::Args),
@@ -98,6 +100,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Task::Scale(args) => deploy::scale(&args),
         Task::Autoscale(args) => autoscale::run(&args),
         Task::Logs(args) => deploy::logs(&args),
+        Task::Rollback(args) => rollout::rollback(&args),
         Task::Down(args) => deploy::down(&args),
         Task::Kubernetes(args) => kubernetes::run(args),
         Task::Capacity(args) => capacity::run(&args),

@@ -1,8 +1,8 @@
 //! The fleet: which builds of the worker there are, which of them gets how much of the work, and how far behind they are.
 //!
 //! A build is a version of one Worker Deployment. [`Fleet::status`] reads all of it, [`Fleet::set_current`],
-//! [`Fleet::ramp`] and [`Fleet::unramp`] say where work goes, [`Fleet::gate`] proves a build before it gets any, and
-//! [`Fleet::forget`] removes one that is done.
+//! [`Fleet::ramp`] and [`Fleet::unramp`] say where work goes, [`Fleet::gate`] proves a build before it gets any,
+//! [`Fleet::move_runs`] takes runs from one build to another, and [`Fleet::forget`] removes one that is done.
 //!
 //! The server keeps a deployment in workflows of its own. So what was written is seen everywhere a moment later, a build is
 //! known a moment after its first poll, and a call may be put off while such a workflow starts: each operation here tries
@@ -11,6 +11,7 @@
 mod error;
 mod gate;
 mod histories;
+mod moving;
 mod patience;
 mod queues;
 mod read;
@@ -21,6 +22,7 @@ mod view;
 pub use error::FleetError;
 pub use gate::Passed;
 pub use histories::{Histories, SavedHistory, SkippedHistory, Wanted};
+pub use moving::{Moved, Unproven};
 pub use route::{Forgotten, Target, Turned};
 pub use view::{BuildView, Drainage, FleetStatus, Load, Ramp, VersionStatus, WorkerView};
 

@@ -94,8 +94,8 @@ async fn start(client: &Client, queue: &str, kind: Kind, workflow: &str, id: &st
             .id_reuse_policy(WorkflowIdReusePolicy::RejectDuplicate)
             .build();
         match client.start_workflow(UntypedWorkflow::new(kind.workflow()), input, options).await {
-            Ok(handle) => return Ok(handle),
-            Err(WorkflowStartError::AlreadyStarted { .. }) => {
+            // Of the workflow and not of this run: a rollback may let it begin again in another run.
+            Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => {
                 return Ok(client.get_workflow_handle(workflow));
             }
             Err(WorkflowStartError::Rpc(status)) if is_away(status.code()) => tokio::time::sleep(AWAY).await,
@@ -120,9 +120,12 @@ async fn approve(handle: &Handle) -> Result<()> {
 }
 
 async fn result(handle: &Handle) -> Result<End> {
+    // A run that was reset is terminated, and the next question is answered by the run that took its place.
+    let mut ended_before = false;
     loop {
         match handle.get_result(WorkflowGetResultOptions::default()).await {
             Ok(value) => return Ok(Ok(text(&value))),
+            Err(WorkflowGetResultError::Terminated { .. }) if !ended_before => ended_before = true,
             Err(error) if error.is_workflow_outcome() => return Ok(Err(error.to_string())),
             Err(WorkflowGetResultError::Rpc(status)) if is_away(status.code()) => {
                 tokio::time::sleep(AWAY).await;

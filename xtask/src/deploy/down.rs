@@ -52,6 +52,15 @@ pub fn stop(stack: &Stack) -> anyhow::Result<()> {
 pub fn remove(stack: &mut Stack) -> anyhow::Result<()> {
     stack.change(command(stack).arg("--volumes"), LIMIT)?;
     stack.state = State::default();
+    if !stack.is_dry() {
+        // A rollout of what is gone must not be gone on with.
+        for file in ["rollout.json", "builds.yml"] {
+            match std::fs::remove_file(stack.dir().join(file)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+    }
     stack.save()
 }
 

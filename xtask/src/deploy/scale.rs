@@ -79,7 +79,7 @@ pub fn to(stack: &mut Stack, wanted: usize) -> anyhow::Result<Scaled> {
     stack.save()?;
     let running = before.iter().filter(|container| container.runs()).count();
     if running > wanted {
-        drain(stack, surplus(before, wanted))?;
+        drain(stack, WORKER, surplus(before, wanted))?;
     } else {
         let scale = format!("{WORKER}={wanted}");
         let args = ["up", "-d", "--no-deps", "--no-recreate", "--no-build", "--scale", &scale, WORKER];
@@ -95,8 +95,11 @@ fn surplus(mut containers: Vec<Container>, wanted: usize) -> Vec<Container> {
     containers.split_off(wanted.min(containers.len()))
 }
 
-/// Stops containers side by side, each with the time to drain, and removes those that ended.
-fn drain(stack: &Stack, surplus: Vec<Container>) -> anyhow::Result<()> {
+/// Stops containers of a service side by side, each with the time to drain, and removes them.
+///
+/// # Errors
+/// When one does not drain cleanly, though all are gone then; and when the engine does not answer.
+pub fn drain(stack: &Stack, service: &str, surplus: Vec<Container>) -> anyhow::Result<()> {
     let names: Vec<_> = surplus.iter().map(|container| container.name.as_str()).collect();
     say(&format!("draining {}", names.join(", ")));
     let ids: Vec<_> = surplus.iter().map(|container| container.id.as_str()).collect();
@@ -105,7 +108,7 @@ fn drain(stack: &Stack, surplus: Vec<Container>) -> anyhow::Result<()> {
         stack.call(&[&["rm"], &ids[..]].concat(), DOWN)?;
         return Ok(());
     }
-    let ended = stack.service(WORKER)?;
+    let ended = stack.service(service)?;
     stack.call(&[&["rm"], &ids[..]].concat(), DOWN).context("removing the drained containers")?;
     let unclean: Vec<_> = ended
         .iter()

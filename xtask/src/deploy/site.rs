@@ -12,6 +12,7 @@ use super::stack::{Stack, WORKER};
 use super::state::{self, State};
 use super::up::{self, Plan};
 use super::{down, scale};
+use crate::rollout::{Journal, Limits};
 use crate::stack::{Effects, effects_at};
 
 const EXPORT: Duration = Duration::from_secs(60);
@@ -57,7 +58,16 @@ impl Site {
     /// # Errors
     /// With what did not come up.
     pub fn deploy(&mut self, tag: Option<&str>) -> anyhow::Result<()> {
-        up::deploy(&mut self.stack, &Plan { offline: true, demo: true, tag: tag.map(str::to_owned) })
+        self.roll_out(tag, Limits::default()).map(drop)
+    }
+
+    /// Deploys it again, with what a rollout tolerates; returns the journal of the rollout if there was one.
+    ///
+    /// # Errors
+    /// With what did not come up.
+    pub fn roll_out(&mut self, tag: Option<&str>, limits: Limits) -> anyhow::Result<Option<Journal>> {
+        let plan = Plan { offline: true, demo: true, tag: tag.map(str::to_owned), limits };
+        up::deploy(&mut self.stack, &plan)
     }
 
     /// The verbs' view of it.

@@ -27,6 +27,10 @@ pub struct State {
     pub previous: Option<Build>,
     /// Workers of the current build; none before the first deployment.
     pub replicas: Option<usize>,
+    /// Builds that run beside the current one.
+    pub beside: Vec<Beside>,
+    /// Builds that are stopped and that the server still remembers.
+    pub to_forget: Vec<String>,
     /// Ports that were chosen by environment, by variable.
     pub ports: BTreeMap<String, String>,
     /// Further Compose files over the others; of drills, which set what nobody deploys.
@@ -41,6 +45,16 @@ pub struct Build {
     pub id: String,
     /// Image by the variable of the Compose files that names it.
     pub images: BTreeMap<String, String>,
+}
+
+/// A build that runs beside the current one, as a service of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Beside {
+    /// Which.
+    pub build: Build,
+    /// How many workers it has.
+    pub replicas: usize,
 }
 
 impl State {
@@ -89,7 +103,10 @@ impl State {
 }
 
 /// Writes beside it and moves it into place, so that a cut leaves the old or the new.
-fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+///
+/// # Errors
+/// Names the file that cannot be written.
+pub fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let beside = path.with_extension("new");
     std::fs::write(&beside, bytes)
         .and_then(|()| std::fs::rename(&beside, path))

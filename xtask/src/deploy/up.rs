@@ -7,6 +7,7 @@ use anyhow::{Context, ensure};
 use super::stack::{Common, FRONT, Form, Stack, WORKER, say};
 use super::status::{Status, show};
 use super::{images, ready, rules, secrets, state};
+use crate::rollout::{self, Journal, Limits, Outcome, Report};
 use crate::tools;
 
 /// Everything up to the start of the workers; the first start of a database is the longest part.
@@ -37,6 +38,8 @@ pub struct Args {
     #[arg(long)]
     check: bool,
     #[command(flatten)]
+    limits: Limits,
+    #[command(flatten)]
     common: Common,
 }
 
@@ -49,6 +52,8 @@ pub struct Plan {
     pub demo: bool,
     /// The tag of images that are here; those of this checkout without.
     pub tag: Option<String>,
+    /// What a rollout tolerates.
+    pub limits: Limits,
 }
 
 /// Runs the subcommand.
@@ -68,22 +73,35 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     stack.reload()?;
     stack.state.take_ports(std::env::vars());
     let demo = args.demo || (args.offline && !args.no_demo);
-    deploy(&mut stack, &Plan { offline: args.offline, demo, tag: args.build_id.clone() })?;
+    let plan = Plan { offline: args.offline, demo, tag: args.build_id.clone(), limits: args.limits.clone() };
+    let rolled = deploy(&mut stack, &plan)?;
     if stack.is_dry() {
         return Ok(());
     }
-    show(&Status::of(&stack)?, args.common.output)?;
+    if let Some(journal) = &rolled {
+        let report = Report::of(journal);
+        report.print(args.common.output, journal.kind)?;
+        ensure!(
+            report.outcome == Outcome::Promoted,
+            "build {} did not take over: see the table",
+            journal.to.id
+        );
+    }
+    if rolled.is_none() || args.common.output == Form::Text {
+        show(&Status::of(&stack)?, args.common.output)?;
+    }
     if args.common.output == Form::Text {
         println!("\ndeploy: ready in {:.1} s", started.elapsed().as_secs_f64());
     }
     Ok(())
 }
 
-/// Brings the stack to the plan; what is so already is left alone.
+/// Brings the stack to the plan; what is so already is left alone. Another build than the current one is rolled out, and
+/// the journal of that is returned.
 ///
 /// # Errors
-/// With what did not come up, and why as far as its log tells.
-pub fn deploy(stack: &mut Stack, plan: &Plan) -> anyhow::Result<()> {
+/// With what did not come up, and why as far as its log tells. A build that was refused or rolled back is no error here.
+pub fn deploy(stack: &mut Stack, plan: &Plan) -> anyhow::Result<Option<Journal>> {
     ensure!(
         stack.state.replicas.is_none() || stack.state.offline == plan.offline,
         "this project was deployed {} `--offline`, and its data does not fit the other kind: `cargo xtask down --volumes` \
@@ -97,22 +115,61 @@ pub fn deploy(stack: &mut Stack, plan: &Plan) -> anyhow::Result<()> {
         Some(tag) => images::tagged(stack, tag)?,
         None => images::of_this_checkout(stack)?,
     };
-    if !stack.state.build.id.is_empty() && stack.state.build.id != build.id {
-        stack.state.previous = Some(stack.state.build.clone());
-    }
-    stack.state.build = build;
     if !stack.is_dry() {
         secrets::ensure()?;
     }
+    if let Some(journal) = Journal::unfinished(&stack.dir())? {
+        ensure!(
+            journal.to.id == build.id,
+            "a rollout from {} to {} is under way: `cargo xtask deploy --build-id {}` goes on with it, `cargo xtask rollback` \
+             ends it",
+            journal.from.id,
+            journal.to.id,
+            journal.to.id
+        );
+        if stack.is_dry() {
+            println!("the rollout {} -> {} goes on at {:?}", journal.from.id, journal.to.id, journal.stage);
+            return Ok(None);
+        }
+        stack.save()?;
+        // It may have been cut off by the end of the machine.
+        start_all(stack)?;
+        return rollout::resume(stack, journal, &plan.limits).map(Some);
+    }
+    let current = &stack.state.build.id;
+    if current.is_empty() || *current == build.id {
+        stack.state.build = build;
+        stack.save()?;
+        bring_up(stack)?;
+        if !stack.is_dry() {
+            rollout::sweep(stack)?;
+        }
+        return Ok(None);
+    }
+    if stack.is_dry() {
+        println!(
+            "{current} -> {}: replay, start, gate, ramp 1, 10, 50 and 100 %, promote, hand over, drain",
+            build.id
+        );
+        return Ok(None);
+    }
     stack.save()?;
-    bring_up(stack)
+    // The old build must be whole: it is what the new one is compared with, and what is gone back to.
+    bring_up(stack)?;
+    rollout::sweep(stack)?;
+    rollout::roll_out(stack, build, &plan.limits).map(Some)
 }
 
-fn bring_up(stack: &Stack) -> anyhow::Result<()> {
+/// Starts what does not run, of every build, and sends nothing anywhere.
+fn start_all(stack: &Stack) -> anyhow::Result<()> {
     say("starting, in order");
     let pull = if stack.state.offline { "never" } else { "missing" };
     let up = ["--progress", "plain", "up", "-d", "--no-build", "--pull", pull];
-    stack.change(&mut stack.compose(&up), UP)?;
+    stack.change(&mut stack.compose(&up), UP)
+}
+
+fn bring_up(stack: &Stack) -> anyhow::Result<()> {
+    start_all(stack)?;
     let wanted = stack.state.replicas.unwrap_or(state::REPLICAS);
     let workers = stack.wait_ready(WORKER, wanted, READY)?;
     if stack.is_dry() {

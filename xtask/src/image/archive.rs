@@ -64,7 +64,7 @@ pub fn write(image: &Image, path: &Path) -> anyhow::Result<Written> {
     let index = index(image, &manifest);
     let docker = json!([{
         "Config": blob_path(&config),
-        "RepoTags": [image.reference(), image.latest()],
+        "RepoTags": image.names(),
         "Layers": layers.iter().map(blob_path).collect::<Vec<_>>(),
     }]);
     let written = Written {
@@ -199,6 +199,7 @@ mod tests {
             working_dir: "/tmp".to_owned(),
             health: Health { test: vec!["program".to_owned(), "healthcheck".to_owned()], start_period: 10 },
             labels: BTreeMap::new(),
+            is_latest: true,
             layers: vec![tree],
         }
     }

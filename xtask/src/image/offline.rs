@@ -59,6 +59,7 @@ impl Parts<'_> {
             working_dir: self.home.to_owned(),
             health: Health { test: words(self.health), start_period: 60 },
             labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            is_latest: true,
             layers: vec![self.tree],
         }
     }

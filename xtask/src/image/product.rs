@@ -88,6 +88,7 @@ impl Product {
             working_dir: DATA.to_owned(),
             health: Health { test: health.map(str::to_owned).collect(), start_period: 30 },
             labels: self.labels(stamp),
+            is_latest: true,
             layers: self.layers(binary),
         }
     }

@@ -50,6 +50,8 @@ pub struct Image {
     pub health: Health,
     /// The labels.
     pub labels: BTreeMap<String, String>,
+    /// Whether it is what plain commands take, and so gets the tag `latest` as well.
+    pub is_latest: bool,
     /// The files, lowest layer first.
     pub layers: Vec<Tree>,
 }
@@ -63,6 +65,12 @@ impl Image {
     /// The name with the tag that moves.
     pub fn latest(&self) -> String {
         format!("{}:latest", self.name)
+    }
+
+    /// Every name it gets.
+    pub fn names(&self) -> Vec<String> {
+        let latest = self.is_latest.then(|| self.latest());
+        std::iter::once(self.reference()).chain(latest).collect()
     }
 
     /// The configuration over layers with these digests (of the uncompressed tar, `sha256:…`).

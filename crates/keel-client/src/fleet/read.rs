@@ -17,7 +17,7 @@ use super::view::Ramp;
 use crate::error::{Attempt, CallError};
 
 /// Runs that a worker without a build id has worked on; a run that nobody has taken yet is not among them.
-const RAN_UNVERSIONED: &str = "TemporalWorkerDeploymentVersion IS NULL AND BuildIds IS NOT NULL";
+pub(super) const RAN_UNVERSIONED: &str = "TemporalWorkerDeploymentVersion IS NULL AND BuildIds IS NOT NULL";
 
 /// A deployment that the server knows.
 #[derive(Clone, Debug)]

@@ -88,6 +88,31 @@ fn a_build_is_proved_tried_and_takes_over_while_pinned_orders_finish_where_they_
 }
 
 #[test]
+fn open_orders_go_to_another_build_and_finish_there() {
+    let world = world();
+    let a = world.start_build("a");
+    let _ = fleet(&world, &["current", "a"]).ok();
+    let order = place(&world);
+    answers(&world, &order);
+    let b = world.start_build("b");
+    eventually("an open order on the first build", || {
+        let status = fleet(&world, &["status"]).ok().json();
+        (build(&status, "a")["openRuns"] == 1).then_some(())
+    });
+    assert_eq!(a.stop(), Some(0));
+    let moved = fleet(&world, &["move", "--from", "a", "--to", "b"]).ok().json();
+    assert_eq!(moved["moved"], serde_json::json!([format!("order-{order}")]), "{moved}");
+    assert_eq!((&moved["reset"], &moved["unproven"]), (&serde_json::json!([]), &serde_json::json!([])));
+    let again = fleet(&world, &["move", "--from", "a", "--to", "b"]).ok().json();
+    assert_eq!(again["moved"], serde_json::json!([]), "{again}");
+    finish(&world, &order);
+    assert!(b.log().contains(&order), "the order was finished by the build it was moved to");
+    let refused = fleet(&world, &["move", "--from", "a", "--to", "ghost", "--timeout", "1s"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("no build `ghost`"), "{}", refused.stderr);
+}
+
+#[test]
 fn a_build_that_is_not_there_is_named_and_waited_for_no_longer_than_asked() {
     let world = world();
     for command in [&["current", "ghost"][..], &["ramp", "ghost", "--percent", "5"], &["gate", "ghost"]] {

@@ -23,6 +23,9 @@ const GATE: Duration = Duration::from_secs(60);
 /// The same for reading histories.
 const HISTORIES: Duration = Duration::from_secs(120);
 
+/// The same for moving runs, of which each is asked how it is.
+const MOVE: Duration = Duration::from_secs(120);
+
 #[derive(Args, Debug)]
 pub(crate) struct FleetArgs {
     /// The Worker Deployment [default: setting worker.deployment, `keel`]
@@ -80,6 +83,15 @@ enum FleetCommand {
         #[arg(long)]
         force: bool,
     },
+    /// Move every open run of a build to another: what that cannot replay begins again there
+    Move {
+        /// The build that they are on
+        #[arg(long, value_name = "BUILD", value_parser = some_text)]
+        from: String,
+        /// The build that is to finish them; its workers must run
+        #[arg(long, value_name = "BUILD", value_parser = some_text)]
+        to: String,
+    },
     /// Serve the front: health and metrics of the whole fleet over HTTP, until SIGTERM or Ctrl-C
     Serve(ServeArgs),
     /// Ask the front that runs on this machine: exit code 0 or 1, for images without a shell
@@ -131,6 +143,10 @@ async fn once(context: &Context, fleet: &Fleet, command: FleetCommand) -> Result
         FleetCommand::Forget { build, skip_drainage } => {
             let forgotten = fleet.forget(&build, skip_drainage, context.patience(USUAL)).await?;
             out.data(&forgotten, || show::forgotten(&forgotten))?;
+        }
+        FleetCommand::Move { from, to } => {
+            let moved = fleet.move_runs(&from, &to, context.patience(MOVE)).await?;
+            out.data(&moved, || show::moved(&moved))?;
         }
         // Answered before anything is connected to.
         FleetCommand::Serve(_) | FleetCommand::Healthcheck(_) => {}

@@ -3,7 +3,7 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use keel_client::TaskKind;
-use keel_client::fleet::{BuildView, FleetStatus, Forgotten, Histories, Load, Passed, Ramp, Turned};
+use keel_client::fleet::{BuildView, FleetStatus, Forgotten, Histories, Load, Moved, Passed, Ramp, Turned};
 
 use crate::show::pairs;
 
@@ -146,6 +146,20 @@ pub(super) fn forgotten(forgotten: &Forgotten) -> String {
     } else {
         format!("deployment {deployment} does not know build {build_id}; nothing to forget")
     }
+}
+
+/// `keel fleet move`.
+pub(super) fn moved(moved: &Moved) -> String {
+    let Moved { from, to, .. } = moved;
+    let (went, reset) = (moved.moved.len(), moved.reset.len());
+    let mut text = format!("{went} runs of build {from} go on with build {to}, {reset} began again there");
+    for one in &moved.unproven {
+        text.push_str(&format!(
+            "\n{} is on build {to}, and nobody could say how it is: {}",
+            one.workflow_id, one.reason
+        ));
+    }
+    text
 }
 
 fn right(table: &mut Table, columns: std::ops::RangeInclusive<usize>) {
