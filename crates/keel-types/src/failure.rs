@@ -121,7 +121,9 @@ impl FailureType {
                 "Place it again under a new id; look at the reminders and at `order.deadline`."
             }
             Self::OrderCancelled => "Place it again under a new id.",
-            Self::OrderNotFound => "Check the id, or start with the whole order: `keel order submit --file FILE`.",
+            Self::OrderNotFound => {
+                "Check the id, or start with the whole order: `keel order submit --file FILE`."
+            }
             Self::OrderInvalid => "Correct the order and submit it again.",
             Self::OrderInProgress => {
                 "Use that workflow. Runs started with `keel` share the id `order-<id>` and cannot collide."
