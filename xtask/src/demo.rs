@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use crate::stack::{Plan, ServerOptions, Stack};
+use crate::stack::{Plan, ServerOptions, Stack, sample_order};
 use crate::{binaries, paths, tools, up, wait};
 
 const TASK: &str = "DEMO-TASK";
@@ -89,15 +89,9 @@ fn play(stack: &mut Stack) -> anyhow::Result<String> {
 }
 
 fn place_order(stack: &Stack) -> anyhow::Result<String> {
-    let template = paths::root().join("deploy/dev/order.json");
-    let text =
-        std::fs::read_to_string(&template).with_context(|| format!("cannot read {}", template.display()))?;
-    let mut order: Value =
-        serde_json::from_str(&text).with_context(|| format!("{} is not JSON", template.display()))?;
     let id = format!("DEMO-{}", std::process::id());
-    order["orderId"] = Value::String(id.clone());
     let file = stack.settings.state.join("order.json");
-    std::fs::write(&file, serde_json::to_vec_pretty(&order)?)?;
+    sample_order(&id, &file)?;
 
     let file = paths::shown(&file);
     stack.keel.show(&["order", "submit", "--file", &file])?;

@@ -15,7 +15,7 @@ mod whole;
 mod worker;
 
 pub use command::clean_environment;
-pub use keel::Keel;
+pub use keel::{Keel, sample_order};
 pub use load::{Account, Attempts, Flow, Load, Wave};
 pub use ports::free_port;
 pub use postgres::Postgres;

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use serde::Deserialize;
 
 use super::containers::Container;
 use super::stack::{Stack, WORKER};
@@ -13,7 +12,7 @@ use super::state::{self, State};
 use super::up::{self, Plan};
 use super::{down, scale};
 use crate::rollout::{Journal, Limits};
-use crate::stack::{Effects, effects_at};
+use crate::stack::{Effects, effects_at, http};
 
 const EXPORT: Duration = Duration::from_secs(60);
 const CALL: Duration = Duration::from_secs(30);
@@ -140,19 +139,8 @@ impl Site {
     /// # Errors
     /// When it does not answer.
     pub fn targets_up(&self, job: &str) -> anyhow::Result<usize> {
-        #[derive(Deserialize)]
-        struct Answer {
-            data: Data,
-        }
-        #[derive(Deserialize)]
-        struct Data {
-            result: Vec<serde_json::Value>,
-        }
-        let query = format!("up%7Bjob%3D%22{job}%22%7D%20%3D%3D%201");
-        let text =
-            crate::stack::http::get(&format!("{}/api/v1/query?query={query}", self.url("PROMETHEUS")))?;
-        let answer: Answer = serde_json::from_str(&text).context("Prometheus' answer")?;
-        Ok(answer.data.result.len())
+        let up = http::query(&self.url("PROMETHEUS"), &format!("up{{job=\"{job}\"}} == 1"))?;
+        Ok(up.len())
     }
 
     /// Stops and removes its containers; what they kept stays.
@@ -161,6 +149,19 @@ impl Site {
     /// When Compose fails.
     pub fn remove_containers(&self) -> anyhow::Result<()> {
         down::stop(&self.stack)
+    }
+
+    /// Removes it after a drill that went well. After another it stays, for with it would go the containers' logs, which
+    /// are all that tells why.
+    ///
+    /// # Errors
+    /// What `result` holds, or when Compose fails.
+    pub fn settle(self, result: anyhow::Result<()>) -> anyhow::Result<()> {
+        if result.is_err() {
+            eprintln!("  the stack is left as it is: `KEEL_PROJECT={} cargo xtask logs`", self.stack.project);
+            return result;
+        }
+        self.remove()
     }
 
     /// Stops and removes it with all it kept.

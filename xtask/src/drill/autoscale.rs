@@ -60,12 +60,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .and_then(|load| hold(&site, load, &logs))
         .and_then(|(ride, toll)| report(args, &ride, &toll))
         .with_context(|| claim.logs.clone());
-    // With it go the containers' logs, which are all that tells why.
-    if result.is_err() {
-        eprintln!("  the stack is left as it is: `KEEL_PROJECT={} cargo xtask logs`", site.stack().project);
-        return result;
-    }
-    site.remove()
+    site.settle(result)
 }
 
 /// A Compose file that lets each worker take only so much.
@@ -89,9 +84,7 @@ fn hold(site: &Site, mut load: Load, logs: &Logs) -> anyhow::Result<(Ride, Toll)
     let ended = autoscaler.stop()?;
     ensure!(ended.success(), "the autoscaler ended with {ended}");
     let toll = toll_of_orders(&account, site.effects()?, &site.export_store()?)?;
-    for line in toll.details.iter().take(20) {
-        eprintln!("  {line}");
-    }
+    toll.tell();
     Ok((Ride::read(seen, &autoscaler.log_text())?, toll))
 }
 

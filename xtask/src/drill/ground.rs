@@ -63,6 +63,15 @@ pub struct Toll {
     pub details: Vec<String>,
 }
 
+impl Toll {
+    /// Says what is off, the first twenty of it.
+    pub fn tell(&self) {
+        for line in self.details.iter().take(20) {
+            eprintln!("  {line}");
+        }
+    }
+}
+
 impl Ground {
     /// Builds, starts the stack, makes the datasets and starts the load.
     ///
@@ -106,9 +115,7 @@ impl Ground {
         let stopped = stack.stop().with_context(|| logs.clone());
         let toll = toll?;
         stopped?;
-        for line in toll.details.iter().take(20) {
-            eprintln!("  {line}");
-        }
+        toll.tell();
         Ok((account, toll))
     }
 }

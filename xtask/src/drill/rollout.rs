@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use super::ground::{Toll, toll_of_orders};
 use crate::deploy::Site;
 use crate::rollout::{Limits, Outcome, Report};
-use crate::stack::{Account, Flow, Keel, Load, Logs};
+use crate::stack::{Account, Flow, Keel, Load, Logs, sample_order};
 use crate::{exec, paths, tools, wait};
 use versions::Versions;
 
@@ -86,12 +86,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .and_then(|()| Load::beside(&versions.load, flow, &site.temporal(), &claim.dir, &logs))
         .and_then(|load| hold(&mut site, load, &keel, &versions, &mut seen, args))
         .with_context(|| claim.logs.clone());
-    if result.is_err() {
-        eprintln!("  the stack is left as it is: `KEEL_PROJECT={} cargo xtask logs`", site.stack().project);
-        return result;
-    }
-    site.remove()?;
-    result
+    site.settle(result)
 }
 
 fn hold(
@@ -122,12 +117,9 @@ fn hold(
 
 /// Orders that nobody decides for now.
 fn place(keel: &Keel, seen: &mut Seen) -> anyhow::Result<()> {
-    let template = std::fs::read(paths::root().join("deploy/dev/order.json"))?;
     for id in WAITING {
-        let mut order: serde_json::Value = serde_json::from_slice(&template)?;
-        order["orderId"] = id.into();
         let file = keel.data_dir.join(format!("{id}.json"));
-        std::fs::write(&file, serde_json::to_vec(&order)?)?;
+        sample_order(id, &file)?;
         keel.text(&["order", "submit", "--file", &file.display().to_string()], CALL)?;
     }
     seen.note(format!("{} orders of A wait for a person", WAITING.len()));
@@ -186,9 +178,7 @@ fn approve(keel: &Keel, seen: &mut Seen) -> anyhow::Result<(Ends, usize)> {
 }
 
 fn report(toll: &Toll, failed: usize, account: &Account, seen: &Seen) -> anyhow::Result<()> {
-    for line in toll.details.iter().take(20) {
-        eprintln!("  {line}");
-    }
+    toll.tell();
     for Event { at, what } in &seen.events {
         println!("  {at:>7.1}  {what}");
     }

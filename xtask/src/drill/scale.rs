@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 
 use super::ground::{Toll, toll_of_orders};
 use crate::deploy::Site;
-use crate::stack::{Flow, Keel, Load, Logs};
+use crate::stack::{Flow, Keel, Load, Logs, sample_order};
 use crate::{binaries, exec, paths, wait};
 
 const NAME: &str = "drill-scale";
@@ -53,22 +53,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         .and_then(|()| Load::beside(&program, flow, &site.temporal(), &claim.dir, &logs))
         .and_then(|load| disturb(&mut site, load, &keel))
         .with_context(|| claim.logs.clone());
-    // With it go the containers' logs, which are all that tells why.
-    if result.is_err() {
-        eprintln!("  the stack is left as it is: `KEEL_PROJECT={} cargo xtask logs`", site.stack().project);
-        return result;
-    }
-    site.remove()?;
-    result
+    site.settle(result)
 }
 
 /// Places and approves one order as a person does.
 fn one_order(keel: &Keel) -> anyhow::Result<()> {
-    let template = std::fs::read(paths::root().join("deploy/dev/order.json"))?;
-    let mut order: serde_json::Value = serde_json::from_slice(&template)?;
-    order["orderId"] = ORDER.into();
     let file = keel.data_dir.join("order.json");
-    std::fs::write(&file, serde_json::to_vec(&order)?)?;
+    sample_order(ORDER, &file)?;
     keel.text(&["order", "submit", "--file", &file.display().to_string()], CALL)?;
     keel.text(&["order", "approve", ORDER, "--by", "manager@company.com"], CALL)?;
     let said = keel.text(&["order", "watch", ORDER], CALL)?;
@@ -96,9 +87,7 @@ fn disturb(site: &mut Site, mut load: Load, keel: &Keel) -> anyhow::Result<()> {
     eprintln!("  waiting for everything that is in flight");
     let account = load.finish(FINISH)?;
     let toll = toll_of_orders(&account, site.effects()?, &site.export_store()?)?;
-    for line in toll.details.iter().take(20) {
-        eprintln!("  {line}");
-    }
+    toll.tell();
     // Afterwards, for it buys other things than the load, whose stock has been counted.
     one_order(keel)?;
     report(&times, &toll)

@@ -1,6 +1,6 @@
 //! The `keel` command line, pointed at a stack.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -8,7 +8,22 @@ use anyhow::Context;
 use serde_json::Value;
 
 use super::{NAMESPACE, TASK_QUEUE, clean_environment};
-use crate::{exec, interrupt};
+use crate::{exec, interrupt, paths};
+
+/// Writes the order that the repository comes with, under another id.
+///
+/// # Errors
+/// When it cannot be read, or the file not be written.
+pub fn sample_order(id: &str, file: &Path) -> anyhow::Result<()> {
+    let template = paths::root().join("deploy/dev/order.json");
+    let text =
+        std::fs::read_to_string(&template).with_context(|| format!("cannot read {}", template.display()))?;
+    let mut order: Value =
+        serde_json::from_str(&text).with_context(|| format!("{} is not JSON", template.display()))?;
+    order["orderId"] = id.into();
+    std::fs::write(file, serde_json::to_vec_pretty(&order)?)
+        .with_context(|| format!("cannot write {}", paths::shown(file)))
+}
 
 /// Calls `keel` with the addresses of one stack.
 #[derive(Clone, Debug)]
