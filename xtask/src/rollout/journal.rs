@@ -165,18 +165,23 @@ impl Journal {
 
     /// Notes what a step that began at `at` came to.
     pub fn note(&mut self, at: f64, step: &str, what: &str) {
-        let took = (self.age() - at).max(0.0);
-        self.lines.push(Line { at, took, step: step.to_owned(), what: what.to_owned() });
+        let took = rounded((self.age() - at).max(0.0));
+        self.lines.push(Line { at: rounded(at), took, step: step.to_owned(), what: what.to_owned() });
     }
 }
 
 fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+    rounded(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64())
+}
+
+/// To whole milliseconds, which JSON gives back as they were; the last digit of a longer number may differ.
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Journal, Kind, Stage};
+    use super::{Journal, Kind, Stage, rounded};
     use crate::deploy::Build;
 
     #[test]
@@ -184,8 +189,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(Journal::load(dir.path()).unwrap(), None);
         let mut journal = Journal::new(Kind::Rollout, Build::default(), Build::default(), 3);
+        // A time with more digits than JSON's reader keeps.
+        journal.started = rounded(1_795_391_760.508_775_2);
         journal.stage = Stage::Ramp(2);
-        journal.note(0.0, "replay", "12 runs");
+        journal.note(0.123_456_789, "replay", "12 runs");
         journal.save(dir.path()).unwrap();
         assert_eq!(Journal::unfinished(dir.path()).unwrap().as_ref(), Some(&journal));
         journal.stage = Stage::Done;
