@@ -2,8 +2,8 @@
 //!
 //! In the middle of a workflow task it must not be told: a local activity that the task asks for next is not begun any
 //! more, and the task times out ten seconds later. Just as lost is a task that the server hands out at the very moment
-//! the polls are dropped. So first the gate before new polls is closed and the sticky queue is retired; then the polls
-//! that are left come home, at once under load. A poll that waits at an idle queue does not; it may be dropped when
+//! the polls are dropped. So first the gate before new polls is closed and the worker's own queue is emptied; then the
+//! polls that are left come home, at once under load. A poll that waits at an idle queue does not; it may be dropped when
 //! nothing is to be expected.
 
 use std::sync::Arc;
@@ -29,10 +29,12 @@ const SILENCE: Duration = Duration::from_millis(400);
 /// An activity that has run for longer will hardly end right now.
 const YOUNG: Duration = Duration::from_secs(2);
 const STEP: Duration = Duration::from_millis(1);
-/// After the sticky queue is retired, a poll may still begin whose slot was taken before, and wakes the queue up: it is
-/// retired again, after pauses that double.
-const AGAIN: Duration = Duration::from_millis(5);
-const AGAIN_TIMES: u32 = 8;
+/// How long the worker's own queue is emptied at most.
+const EMPTYING: Duration = Duration::from_secs(3);
+/// How long its polls are given to arrive at the server, and to come home. A poll that arrives while the queue is being
+/// unloaded is refused, and the SDK's client begins it again after a pause.
+const ARRIVE: Duration = Duration::from_millis(50);
+const HOME: Duration = Duration::from_millis(50);
 /// How long the name of the sticky queue is looked for, and how often.
 const SEARCH: Duration = Duration::from_secs(2);
 const SEARCH_STEP: Duration = Duration::from_millis(50);
@@ -51,18 +53,37 @@ pub(crate) struct Farewell {
 impl Farewell {
     /// Takes no more work, and resolves in the moment to shut down. To be used on the thread that runs the workflows.
     pub(crate) async fn ready(&self, hurry: &CancellationToken) {
-        // Found first: between the closing and the retiring, tasks pile up in the sticky queue.
+        // Found first: once the gate is closed, tasks pile up in that queue.
         let queue = self.sticky_queue().await;
         self.gate.close();
-        let retired = async {
-            if let Some(queue) = queue {
-                self.retire(&queue).await;
+        if let Some(queue) = queue {
+            let _ = timeout(EMPTYING, self.empty(&queue)).await;
+            self.gate.close();
+        }
+        self.lull(hurry).await;
+    }
+
+    /// Leaves the worker's own queue without a task in it.
+    ///
+    /// When the server unloads it, polls that wait there come home without a task; that they waited shows that nothing
+    /// was in it, and from then on nothing comes to it. If each of them got a task before, there may be more: polls
+    /// begin there again, and the same once more.
+    async fn empty(&self, queue: &str) {
+        loop {
+            let _ = timeout(CALL, retire(&self.client, queue)).await;
+            let home = Instant::now() + HOME;
+            while self.gate.sticky_polls() > 0 && Instant::now() < home {
+                sleep(STEP).await;
             }
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            () = self.lull(hurry) => {}
-            () = retired => {}
+            if self.gate.sticky_polls() > 0 {
+                continue;
+            }
+            if self.gate.is_dry() {
+                return;
+            }
+            self.gate.open_sticky();
+            sleep(ARRIVE).await;
+            self.gate.close();
         }
     }
 
@@ -76,13 +97,6 @@ impl Farewell {
             sleep(SEARCH_STEP).await;
         }
         None
-    }
-
-    async fn retire(&self, queue: &str) {
-        for round in 0..AGAIN_TIMES {
-            let _ = timeout(CALL, retire(&self.client, queue)).await;
-            sleep(AGAIN * 2_u32.pow(round)).await;
-        }
     }
 
     async fn lull(&self, hurry: &CancellationToken) {

@@ -7,36 +7,85 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use temporalio_sdk_core::{
     ActivitySlotKind, LocalActivitySlotKind, NexusSlotKind, SlotMarkUsedContext, SlotReleaseContext,
     SlotReservationContext, SlotSupplier, SlotSupplierPermit, WorkerTuner, WorkflowSlotKind,
 };
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
+
+use crate::slot::{Inner, Slot};
 
 type Supplier<K> = Arc<dyn SlotSupplier<SlotKind = K> + Send + Sync>;
 
+/// Which polls may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Open {
+    All,
+    /// Those at the worker's own queue.
+    Sticky,
+    None,
+}
+
+impl Open {
+    const fn admits(self, sticky: bool) -> bool {
+        match self {
+            Self::All => true,
+            Self::Sticky => sticky,
+            Self::None => false,
+        }
+    }
+}
+
 /// Whether new workflow polls may begin, and how many slots wait or work. Clones are one gate.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Gate {
-    closed: CancellationToken,
+    open: watch::Sender<Open>,
     counts: Arc<Counts>,
 }
 
 #[derive(Debug, Default)]
 struct Counts {
-    /// Slots whose poll is under way, or about to be.
-    polling: AtomicUsize,
+    /// Slots whose poll at the shared queue is under way, or about to be.
+    shared: AtomicUsize,
+    /// The same at the worker's own queue, which the server calls sticky.
+    sticky: AtomicUsize,
+    /// Whether the last poll at the worker's own queue came home without a task.
+    dry: AtomicBool,
     /// Slots that hold a workflow task.
     working: AtomicUsize,
+}
+
+impl Counts {
+    fn polls(&self, sticky: bool) -> &AtomicUsize {
+        if sticky { &self.sticky } else { &self.shared }
+    }
+
+    fn came_home(&self, sticky: bool, empty: bool) {
+        if sticky {
+            self.dry.store(empty, Ordering::Release);
+        }
+        self.polls(sticky).fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { open: watch::Sender::new(Open::All), counts: Arc::default() }
+    }
 }
 
 impl Gate {
     /// No poll begins from now on.
     pub(crate) fn close(&self) {
-        self.closed.cancel();
+        self.open.send_replace(Open::None);
+    }
+
+    /// Polls begin at the worker's own queue, and at no other.
+    pub(crate) fn open_sticky(&self) {
+        self.open.send_replace(Open::Sticky);
     }
 
     /// Whether no poll is under way and no workflow task is open, from the moment the server's answer is here.
@@ -46,7 +95,17 @@ impl Gate {
 
     /// Polls under way, those about to begin included.
     pub(crate) fn polls(&self) -> usize {
-        self.counts.polling.load(Ordering::Acquire)
+        self.sticky_polls() + self.counts.shared.load(Ordering::Acquire)
+    }
+
+    /// Those of them at the worker's own queue.
+    pub(crate) fn sticky_polls(&self) -> usize {
+        self.counts.sticky.load(Ordering::Acquire)
+    }
+
+    /// Whether the last poll at the worker's own queue came home without a task.
+    pub(crate) fn is_dry(&self) -> bool {
+        self.counts.dry.load(Ordering::Acquire)
     }
 
     /// Puts this gate before the workflow slots of `tuner`.
@@ -92,42 +151,54 @@ impl fmt::Debug for GatedSlots {
     }
 }
 
+impl GatedSlots {
+    fn issue(&self, permit: SlotSupplierPermit, sticky: bool) -> SlotSupplierPermit {
+        self.gate.counts.polls(sticky).fetch_add(1, Ordering::AcqRel);
+        Slot { permit, sticky }.into_permit()
+    }
+}
+
 #[async_trait]
 impl SlotSupplier for GatedSlots {
     type SlotKind = WorkflowSlotKind;
 
     async fn reserve_slot(&self, ctx: &dyn SlotReservationContext) -> SlotSupplierPermit {
-        let permit = tokio::select! {
-            biased;
-            // The SDK drops this future when the worker shuts down.
-            () = self.gate.closed.cancelled() => std::future::pending().await,
-            permit = self.slots.reserve_slot(ctx) => permit,
-        };
-        self.gate.counts.polling.fetch_add(1, Ordering::AcqRel);
-        permit
+        let sticky = ctx.is_sticky();
+        let mut open = self.gate.open.subscribe();
+        loop {
+            // The SDK drops this future when the worker shuts down. The sender cannot be gone: the gate holds it.
+            let _ = open.wait_for(|open| open.admits(sticky)).await;
+            tokio::select! {
+                biased;
+                _ = open.wait_for(|open| !open.admits(sticky)) => {}
+                permit = self.slots.reserve_slot(ctx) => return self.issue(permit, sticky),
+            }
+        }
     }
 
     fn try_reserve_slot(&self, ctx: &dyn SlotReservationContext) -> Option<SlotSupplierPermit> {
-        if self.gate.closed.is_cancelled() {
+        if !self.gate.open.borrow().admits(ctx.is_sticky()) {
             return None;
         }
-        let permit = self.slots.try_reserve_slot(ctx)?;
-        self.gate.counts.polling.fetch_add(1, Ordering::AcqRel);
-        Some(permit)
+        self.slots.try_reserve_slot(ctx).map(|permit| self.issue(permit, ctx.is_sticky()))
     }
 
     fn mark_slot_used(&self, ctx: &dyn SlotMarkUsedContext<SlotKind = Self::SlotKind>) {
+        let Some(slot) = Slot::of(ctx.permit()) else { return };
         // In this order, so that the slot is counted at every moment.
         self.gate.counts.working.fetch_add(1, Ordering::AcqRel);
-        self.gate.counts.polling.fetch_sub(1, Ordering::AcqRel);
-        self.slots.mark_slot_used(ctx);
+        self.gate.counts.came_home(slot.sticky, false);
+        self.slots.mark_slot_used(&Inner { slot, info: ctx.info(), meter: ctx.get_metrics_meter() });
     }
 
     fn release_slot(&self, ctx: &dyn SlotReleaseContext<SlotKind = Self::SlotKind>) {
-        self.slots.release_slot(ctx);
-        let counts = &self.gate.counts;
-        let count = if ctx.info().is_some() { &counts.working } else { &counts.polling };
-        count.fetch_sub(1, Ordering::AcqRel);
+        let Some(slot) = Slot::of(ctx.permit()) else { return };
+        self.slots.release_slot(&Inner { slot, info: ctx.info(), meter: ctx.get_metrics_meter() });
+        if ctx.info().is_some() {
+            self.gate.counts.working.fetch_sub(1, Ordering::AcqRel);
+        } else {
+            self.gate.counts.came_home(slot.sticky, true);
+        }
     }
 
     fn available_slots(&self) -> Option<usize> {
@@ -154,7 +225,13 @@ mod tests {
 
     use super::Gate;
 
-    struct Poll;
+    /// A poll at the worker's own queue, or at the shared one.
+    struct Poll {
+        sticky: bool,
+    }
+
+    const SHARED: Poll = Poll { sticky: false };
+    const STICKY: Poll = Poll { sticky: true };
 
     impl SlotReservationContext for Poll {
         fn task_queue(&self) -> &str {
@@ -170,7 +247,7 @@ mod tests {
             0
         }
         fn is_sticky(&self) -> bool {
-            false
+            self.sticky
         }
     }
 
@@ -200,17 +277,54 @@ mod tests {
     async fn a_closed_gate_empties_as_its_polls_come_home() {
         let gate = Gate::default();
         let slots = gate.before(Arc::new(TunerHolder::fixed_size(3, 1, 1, 1))).workflow_task_slot_supplier();
-        let busy = Task(slots.reserve_slot(&Poll).await, Some(WorkflowSlotInfo::default()));
-        let idle = Task(slots.try_reserve_slot(&Poll).expect("one of three is taken"), None);
+        let busy = Task(slots.reserve_slot(&SHARED).await, Some(WorkflowSlotInfo::default()));
+        let idle = Task(slots.try_reserve_slot(&SHARED).expect("one of three is taken"), None);
         assert_eq!((gate.polls(), slots.available_slots()), (2, Some(1)));
         gate.close();
-        assert!(slots.try_reserve_slot(&Poll).is_none());
-        assert!(timeout(Duration::from_millis(20), slots.reserve_slot(&Poll)).await.is_err());
+        assert!(slots.try_reserve_slot(&SHARED).is_none());
+        assert!(timeout(Duration::from_millis(20), slots.reserve_slot(&SHARED)).await.is_err());
 
         slots.release_slot(&idle);
         slots.mark_slot_used(&busy);
         assert!(gate.polls() == 0 && !gate.is_empty(), "a task is open");
         slots.release_slot(&busy);
         assert!(gate.is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_own_queue_is_dry_when_its_last_poll_came_home_empty() {
+        let gate = Gate::default();
+        let slots = gate.before(Arc::new(TunerHolder::fixed_size(3, 1, 1, 1))).workflow_task_slot_supplier();
+        gate.close();
+        gate.open_sticky();
+        assert!(timeout(Duration::from_millis(20), slots.reserve_slot(&SHARED)).await.is_err());
+        let [first, second] =
+            [(); 2].map(|()| slots.try_reserve_slot(&STICKY).expect("the own queue is open"));
+        assert_eq!((gate.sticky_polls(), gate.polls()), (2, 2));
+        slots.release_slot(&Task(first, None));
+        assert!(gate.is_dry());
+        let busy = Task(second, Some(WorkflowSlotInfo::default()));
+        slots.mark_slot_used(&busy);
+        assert!(
+            !gate.is_dry() && gate.sticky_polls() == 0 && !gate.is_empty(),
+            "the last one brought a task"
+        );
+        slots.release_slot(&busy);
+        drop(busy);
+        assert!(!gate.is_dry() && gate.is_empty() && slots.available_slots() == Some(3));
+    }
+
+    #[tokio::test]
+    async fn a_poll_that_waits_at_a_closed_gate_begins_when_it_opens() {
+        let gate = Gate::default();
+        let slots = gate.before(Arc::new(TunerHolder::fixed_size(3, 1, 1, 1))).workflow_task_slot_supplier();
+        gate.close();
+        let opened = async {
+            tokio::task::yield_now().await;
+            gate.open_sticky();
+        };
+        let waits = timeout(Duration::from_secs(5), slots.reserve_slot(&STICKY));
+        let (poll, ()) = tokio::join!(waits, opened);
+        assert!(poll.is_ok() && gate.sticky_polls() == 1);
     }
 }

@@ -19,6 +19,7 @@ mod reach;
 mod run;
 mod settings;
 mod sight;
+mod slot;
 mod status;
 mod sticky;
 mod supervisor;

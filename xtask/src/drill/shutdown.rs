@@ -107,7 +107,8 @@ fn report(exits: &[Exit], attempts: &Attempts, toll: &Toll, logs: &str) -> anyho
         longest.as_secs_f64(),
         DEADLINE.as_secs()
     );
-    let clean = attempts.failed_attempts + timeouts + late + attempts.workflow_task_failures == 0;
+    let workflow_tasks = late + attempts.sticky_timeouts + attempts.workflow_task_failures;
+    let clean = attempts.failed_attempts + timeouts + workflow_tasks == 0;
     anyhow::ensure!(clean && toll.lost + toll.double + bad_exits == 0, "a count is off; {logs}");
     Ok(())
 }
