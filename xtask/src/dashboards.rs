@@ -10,6 +10,7 @@ mod promql;
 mod render;
 mod rules;
 mod runbook;
+mod stack;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,7 +25,7 @@ const DEFINITIONS: &str = "deploy/observability/dashboards";
 const RENDERED: &str = "deploy/observability/grafana/dashboards";
 
 /// Make Grafana's dashboards from their definitions, or check them, also against a live Prometheus.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub struct Args {
     /// Write nothing: fail when a definition breaks a rule, or the JSON is not what it makes
     #[arg(long)]
@@ -32,6 +33,9 @@ pub struct Args {
     /// Also ask this Prometheus every panel's query, as Grafana would; each must return data
     #[arg(long, value_name = "URL", requires = "check")]
     prometheus: Option<String>,
+    /// Also boot the offline Compose stack, put it under load, and ask its Prometheus; needs Docker
+    #[arg(long, requires = "check", conflicts_with = "prometheus")]
+    stack: bool,
     /// How long to wait, in seconds, for panels that return no data yet
     #[arg(long, value_name = "SECONDS", default_value_t = 0, requires = "prometheus")]
     wait: u64,
@@ -41,6 +45,13 @@ pub struct Args {
     /// The time that is shown, which ends now, in seconds; also what $__range stands for
     #[arg(long, value_name = "SECONDS", default_value_t = 300, requires = "prometheus")]
     range: u64,
+}
+
+impl Args {
+    /// `--check --stack`.
+    pub fn on_the_stack() -> Self {
+        Self { check: true, stack: true, ..Self::default() }
+    }
 }
 
 /// A file of Grafana, as it should be.
@@ -71,6 +82,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let wait = Duration::from_secs(args.wait);
         report(&live::empty(&dashboards, url, &window, wait)?, "queries without data")?;
         summary.push_str(", each returns data");
+    }
+    if args.stack {
+        report(&stack::empty(&dashboards)?, "queries without data")?;
+        summary.push_str(", each returns data on the Compose stack");
     }
     println!("{summary}");
     Ok(())

@@ -2,7 +2,7 @@
 //!
 //! Each drill is a file of its own, brings up its own stack, and prints one last line of counts on stdout.
 
-mod autoscale;
+pub mod autoscale;
 pub mod ground;
 mod provider_outage;
 pub mod rollout;

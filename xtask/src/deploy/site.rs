@@ -156,12 +156,13 @@ impl Site {
     ///
     /// # Errors
     /// What `result` holds, or when Compose fails.
-    pub fn settle(self, result: anyhow::Result<()>) -> anyhow::Result<()> {
+    pub fn settle<T>(self, result: anyhow::Result<T>) -> anyhow::Result<T> {
         if result.is_err() {
             eprintln!("  the stack is left as it is: `KEEL_PROJECT={} cargo xtask logs`", self.stack.project);
             return result;
         }
-        self.remove()
+        self.remove()?;
+        result
     }
 
     /// Stops and removes it with all it kept.
