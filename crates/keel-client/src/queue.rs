@@ -120,6 +120,15 @@ impl Caller {
     /// # Errors
     /// [`CallError`] when the server does not answer or refuses.
     pub async fn queue(&self, name: &str, kind: TaskKind) -> Result<QueueView, CallError> {
+        Ok(QueueView::of(name, kind, self.describe_queue(name, kind).await?))
+    }
+
+    /// The same in the server's words.
+    pub(crate) async fn describe_queue(
+        &self,
+        name: &str,
+        kind: TaskKind,
+    ) -> Result<DescribeTaskQueueResponse, CallError> {
         let kind_number = match kind {
             TaskKind::Workflow => TaskQueueType::Workflow,
             TaskKind::Activity => TaskQueueType::Activity,
@@ -134,7 +143,7 @@ impl Caller {
         let attempt = Attempt::about(format!("describe task queue `{name}`"));
         let mut service = self.client().connection().workflow_service();
         let answer = self.bounded(attempt, service.describe_task_queue(self.request(message))).await?;
-        Ok(QueueView::of(name, kind, answer.into_inner()))
+        Ok(answer.into_inner())
     }
 
     /// The namespace of every call.

@@ -5,6 +5,7 @@ use temporalio_client::tonic::Code;
 use temporalio_common::protos::temporal::api::deployment::v1::worker_deployment_info::WorkerDeploymentVersionSummary;
 use temporalio_common::protos::temporal::api::deployment::v1::{RoutingConfig, WorkerDeploymentVersion};
 use temporalio_common::protos::temporal::api::enums::v1::RoutingConfigUpdateState;
+use temporalio_common::protos::temporal::api::taskqueue::v1::TaskQueueVersioningInfo;
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
     DescribeWorkerDeploymentRequest, DescribeWorkerDeploymentVersionRequest,
     DescribeWorkerDeploymentVersionResponse,
@@ -15,6 +16,7 @@ use keel_types::names::UNVERSIONED;
 use super::Fleet;
 use super::view::Ramp;
 use crate::error::{Attempt, CallError};
+use crate::queue::TaskKind;
 
 /// Runs that a worker without a build id has worked on; a run that nobody has taken yet is not among them.
 pub(super) const RAN_UNVERSIONED: &str = "TemporalWorkerDeploymentVersion IS NULL AND BuildIds IS NOT NULL";
@@ -56,6 +58,12 @@ impl Known {
     }
 }
 
+fn follows(queue: &TaskQueueVersioningInfo, routing: &RoutingConfig) -> bool {
+    queue.current_deployment_version == routing.current_deployment_version
+        && queue.ramping_deployment_version == routing.ramping_deployment_version
+        && queue.ramping_version_percentage.to_bits() == routing.ramping_version_percentage.to_bits()
+}
+
 /// No version means workers without a build id.
 pub(super) fn build_of(version: Option<&WorkerDeploymentVersion>) -> String {
     version.map_or_else(|| UNVERSIONED.to_owned(), |version| version.build_id.clone())
@@ -77,12 +85,22 @@ impl Fleet {
             Err(error) => return Err(error),
         };
         let info = answer.worker_deployment_info.unwrap_or_default();
-        Ok(Some(Known {
-            token: answer.conflict_token,
-            versions: info.version_summaries,
-            routing: info.routing_config.unwrap_or_default(),
-            settled: info.routing_config_update_state != RoutingConfigUpdateState::InProgress as i32,
-        }))
+        let routing = info.routing_config.unwrap_or_default();
+        let settled = info.routing_config_update_state != RoutingConfigUpdateState::InProgress as i32
+            || self.queues_follow(&routing).await?;
+        Ok(Some(Known { token: answer.conflict_token, versions: info.version_summaries, routing, settled }))
+    }
+
+    /// Whether the task queue itself, of either kind, says the same as `routing`. A busy server may forget to note that a
+    /// change has arrived everywhere, and then says for ever that it is on its way.
+    async fn queues_follow(&self, routing: &RoutingConfig) -> Result<bool, CallError> {
+        for kind in [TaskKind::Workflow, TaskKind::Activity] {
+            let queue = self.caller.describe_queue(self.caller.task_queue(), kind).await?;
+            if !queue.versioning_info.is_some_and(|known| follows(&known, routing)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// One version with what waits for it; `None` when it is gone meanwhile.
@@ -123,5 +141,37 @@ impl Fleet {
 
     pub(super) fn version_of(&self, build: &str) -> WorkerDeploymentVersion {
         WorkerDeploymentVersion { build_id: build.to_owned(), deployment_name: self.deployment.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use temporalio_common::protos::temporal::api::deployment::v1::{RoutingConfig, WorkerDeploymentVersion};
+    use temporalio_common::protos::temporal::api::taskqueue::v1::TaskQueueVersioningInfo;
+
+    use super::follows;
+
+    #[test]
+    fn a_queue_follows_when_it_sends_runs_to_the_same_builds_in_the_same_shares() {
+        let version = |build: &str| {
+            Some(WorkerDeploymentVersion { build_id: build.to_owned(), deployment_name: "keel".to_owned() })
+        };
+        let routing = RoutingConfig {
+            current_deployment_version: version("a"),
+            ramping_deployment_version: version("b"),
+            ramping_version_percentage: 10.0,
+            ..RoutingConfig::default()
+        };
+        let queue = |current: &str, ramping: &str, percent: f32| TaskQueueVersioningInfo {
+            current_deployment_version: version(current),
+            ramping_deployment_version: version(ramping),
+            ramping_version_percentage: percent,
+            ..TaskQueueVersioningInfo::default()
+        };
+        assert!(follows(&queue("a", "b", 10.0), &routing));
+        for other in [queue("b", "b", 10.0), queue("a", "a", 10.0), queue("a", "b", 1.0)] {
+            assert!(!follows(&other, &routing), "{other:?}");
+        }
+        assert!(!follows(&TaskQueueVersioningInfo::default(), &routing));
     }
 }

@@ -36,17 +36,22 @@ fn pollers(queue: &QueueView, checkup: &mut Checkup) {
         })
         .collect();
     if live.is_empty() {
-        let last = queue.pollers.first().map_or_else(String::new, |poller| {
-            format!("; the last was {}, {} s ago", poller.identity, poller.seen_seconds_ago)
-        });
-        checkup.fail(
-            Family::Pollers,
-            format!("no worker takes {kind} tasks from {name}{last}"),
-            format!(
-                "start one: `keel-worker --set worker.task_queue={name}`; or name the queue that is meant with \
-                 --task-queue"
-            ),
+        let start = format!(
+            "start one: `keel-worker --set worker.task_queue={name}`; or name the queue that is meant with --task-queue"
         );
+        let (detail, next) = match queue.pollers.first() {
+            // A worker whose slots are all taken does not ask.
+            Some(last) => (
+                format!(
+                    "no worker asks for {kind} tasks of {name}; the last was {}, {} s ago: gone, or every slot of it \
+                     is taken",
+                    last.identity, last.seen_seconds_ago
+                ),
+                format!("see `slots` in its /health; if it is gone, {start}"),
+            ),
+            None => (format!("no worker takes {kind} tasks from {name}"), start),
+        };
+        checkup.fail(Family::Pollers, detail, next);
     } else {
         let more = live.len().saturating_sub(NAMED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
