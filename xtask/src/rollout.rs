@@ -19,7 +19,7 @@ mod rollback;
 mod start;
 mod sweep;
 
-pub use journal::{Journal, Outcome};
+pub use journal::{Journal, Outcome, Stage};
 pub use limits::Limits;
 pub use machine::{resume, roll_out};
 pub use report::Report;

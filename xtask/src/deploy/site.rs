@@ -69,6 +69,14 @@ impl Site {
         up::deploy(&mut self.stack, &plan)
     }
 
+    /// Takes over what a command changed that was called on it meanwhile.
+    ///
+    /// # Errors
+    /// When its state cannot be read.
+    pub fn reload(&mut self) -> anyhow::Result<()> {
+        self.stack.reload()
+    }
+
     /// The verbs' view of it.
     pub fn stack(&self) -> &Stack {
         &self.stack

@@ -1,6 +1,7 @@
 //! `drill rollout`: four versions of the worker on the Compose stack under load. A has orders that wait for a person; B is
-//! compatible and takes over; C breaks determinism and is refused; D fails at run time and is rolled back.
+//! compatible and takes over, though its rollout is cut off once; C breaks determinism and is refused; D fails at run time and is rolled back.
 
+mod cut;
 mod versions;
 
 use std::time::{Duration, Instant};
@@ -84,7 +85,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut seen = Seen::default();
     let result = place(&keel, &mut seen)
         .and_then(|()| Load::beside(&versions.load, flow, &site.temporal(), &claim.dir, &logs))
-        .and_then(|load| hold(&mut site, load, &keel, &versions, &mut seen, args))
+        .and_then(|load| hold(&mut site, load, &keel, &versions, &mut seen, &limits(args), &logs))
         .with_context(|| claim.logs.clone());
     site.settle(result)
 }
@@ -95,12 +96,16 @@ fn hold(
     keel: &Keel,
     versions: &Versions,
     seen: &mut Seen,
-    args: &Args,
+    limits: &Limits,
+    logs: &Logs,
 ) -> anyhow::Result<()> {
     wait::pause(CALM)?;
+    seen.note("deploy of B".to_owned());
+    let stage = cut::cut_off(site, &versions.tags[1], limits, logs)?;
+    seen.note(format!("Ctrl-C at {stage:?}; the same command again").to_lowercase());
     for (letter, tag) in ["B", "C", "D"].into_iter().zip(&versions.tags[1..]) {
         load.must_run()?;
-        deploy(site, letter, tag, seen, args)?;
+        deploy(site, letter, tag, seen, limits)?;
     }
     wait::pause(CALM)?;
     seen.note("the load ends".to_owned());
@@ -113,6 +118,18 @@ fn hold(
     account.orders.extend(approved);
     toll.lost += unfinished;
     report(&toll, failed, &account, seen)
+}
+
+fn limits(args: &Args) -> Limits {
+    Limits {
+        step: Duration::from_secs(args.step),
+        quiet: Duration::from_secs(20),
+        min_runs: 5,
+        drain_timeout: Duration::ZERO,
+        // Others may keep the machine busy.
+        slower: 5.0,
+        ..Limits::default()
+    }
 }
 
 /// Orders that nobody decides for now.
@@ -131,17 +148,10 @@ fn deploy(
     letter: &'static str,
     tag: &str,
     seen: &mut Seen,
-    args: &Args,
+    limits: &Limits,
 ) -> anyhow::Result<()> {
-    let limits = Limits {
-        step: Duration::from_secs(args.step),
-        quiet: Duration::from_secs(20),
-        min_runs: 5,
-        drain_timeout: Duration::ZERO,
-        ..Limits::default()
-    };
     seen.note(format!("deploy of {letter}"));
-    let journal = site.roll_out(Some(tag), limits)?.context("nothing was rolled out")?;
+    let journal = site.roll_out(Some(tag), limits.clone())?.context("nothing was rolled out")?;
     let report = Report::of(&journal);
     let start = seen.began.map_or(0.0, |began| began.elapsed().as_secs_f64()) - report.seconds;
     for line in report.steps {
