@@ -35,6 +35,7 @@ struct Measured {
     cpu_ms_per_order: f64,
     cpu_ms_per_task: f64,
     peak_mb: f64,
+    own_peak_mb: f64,
 }
 
 pub async fn run(args: Args) -> Result<()> {
@@ -47,7 +48,7 @@ pub async fn run(args: Args) -> Result<()> {
     report("keel", &keel);
     println!(
         "orders: cpu_ms_per_order={:.2} floor_cpu_ms_per_order={:.2} cpu_ratio={:.2} p50_ms={:.1} p99_ms={:.1} \
-         peak_mb={:.1} floor_p50_ms={:.1} p50_50_ms={:.0} p99_50_ms={:.0} orders_per_s={:.0} \
+         peak_mb={:.1} own_peak_mb={:.1} floor_p50_ms={:.1} p50_50_ms={:.0} p99_50_ms={:.0} orders_per_s={:.0} \
          floor_orders_per_s={:.0} cpu_ms_per_task={:.2} floor_cpu_ms_per_task={:.2} floor_peak_mb={:.1}",
         keel.cpu_ms_per_order,
         floor.cpu_ms_per_order,
@@ -55,6 +56,7 @@ pub async fn run(args: Args) -> Result<()> {
         ms(&keel.single, 0.5),
         ms(&keel.single, 0.99),
         keel.peak_mb,
+        keel.own_peak_mb,
         ms(&floor.single, 0.5),
         ms(&keel.many, 0.5),
         ms(&keel.many, 0.99),
@@ -84,6 +86,7 @@ async fn measure(args: &Args, client: &Client, name: &str, setup: Setup) -> Resu
         cpu_ms_per_order: per(orders - before, args.single + args.many),
         cpu_ms_per_task: per(tasks - orders, args.tasks),
         peak_mb: worker.peak_mb()?,
+        own_peak_mb: worker.own_peak_mb()?,
     })
 }
 

@@ -62,6 +62,17 @@ impl Worker {
         self.memory_mb("VmRSS:")
     }
 
+    /// Of the resident memory of this moment what is the process's own, in MB of 10^6 bytes: without the pages of its
+    /// program, which the system reads again when it needs the room, and which limits of containers hardly count.
+    pub fn own_mb(&self) -> Result<f64> {
+        self.memory_mb("RssAnon:")
+    }
+
+    /// As [`Worker::own_mb`] of [`Worker::peak_mb`]: the program's pages only ever grow in number.
+    pub fn own_peak_mb(&self) -> Result<f64> {
+        Ok(self.peak_mb()? - self.memory_mb("RssFile:")?)
+    }
+
     fn memory_mb(&self, name: &str) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find(|line| line.starts_with(name));

@@ -41,11 +41,12 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let worker = last.context("no start")?;
     std::thread::sleep(Duration::from_secs(args.idle));
-    let idle_mb = worker.resident_mb()?;
+    let (idle_mb, own_idle_mb) = (worker.resident_mb()?, worker.own_mb()?);
     times.sort_unstable();
     let binary = std::fs::metadata(args.place.worker())?.len();
     println!(
-        "start: ready_ms={:.0} ready_p99_ms={:.0} idle_mb={idle_mb:.1} peak_mb={:.1} binary_mb={:.1} starts={}",
+        "start: ready_ms={:.0} ready_p99_ms={:.0} idle_mb={idle_mb:.1} own_idle_mb={own_idle_mb:.1} peak_mb={:.1} \
+         binary_mb={:.1} starts={}",
         ms(quantile(&times, 0.5)),
         ms(quantile(&times, 0.99)),
         worker.peak_mb()?,
