@@ -27,6 +27,10 @@ impl Binaries {
     }
 }
 
+/// The folder of debug binaries that are built already, as `cargo xtask docs` tells the commands it runs: to build fewer
+/// crates at once means other features of what they depend on, and so to build that anew.
+pub const BUILT: &str = "KEEL_BUILT";
+
 /// Builds the three binaries.
 ///
 /// # Errors
@@ -35,6 +39,8 @@ pub fn build(release: bool) -> anyhow::Result<Binaries> {
     let mut args = vec!["-p", "keel-worker", "-p", "keel-client", "-p", "keel-sandbox", "--bins"];
     if release {
         args.push("--release");
+    } else if let Some(found) = built() {
+        return pick(found);
     }
     pick(cargo_build(&args)?)
 }
@@ -49,7 +55,8 @@ pub fn build_with_load(release: bool) -> anyhow::Result<(Binaries, PathBuf)> {
     if release {
         args.push("--release");
     }
-    let mut found = cargo_build(&args)?;
+    let built = if release { None } else { built() };
+    let mut found = built.map_or_else(|| cargo_build(&args), Ok)?;
     let load = found.remove("keel-load").context("cargo built no binary `keel-load`")?;
     Ok((pick(found)?, load))
 }
@@ -93,6 +100,12 @@ pub fn cargo_build_with(
         }
     }
     Ok(found)
+}
+
+fn built() -> Option<BTreeMap<String, PathBuf>> {
+    let dir = PathBuf::from(std::env::var_os(BUILT)?);
+    let names = ["keel", "keel-worker", "keel-sandbox", "keel-load"];
+    Some(names.map(|name| (name.to_owned(), dir.join(name))).into())
 }
 
 fn pick(mut found: BTreeMap<String, PathBuf>) -> anyhow::Result<Binaries> {

@@ -63,12 +63,13 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         return Ok(());
     }
     docs::check(&binaries)?;
+    docs::execute(&binaries, "")?;
     tidy::run(tidy::Args::default())?;
     if args.no_stack {
         eprintln!("\nNOT TESTED: images and the Compose stack; without --no-stack they are.");
         return Ok(());
     }
-    deploy::tier()
+    deploy::tier(&binaries)
 }
 
 /// Doc tests first, so that the last summary is the one of all other tests.

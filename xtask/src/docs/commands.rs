@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 
 use super::page::Page;
+use super::shown::{self, is_variable};
 use crate::binaries::Binaries;
 use crate::exec;
 
@@ -36,8 +37,8 @@ struct Shown {
 pub fn check(pages: &BTreeMap<PathBuf, Page>, binaries: &Binaries) -> anyhow::Result<(usize, Vec<String>)> {
     let (mut count, mut problems) = (0, Vec::new());
     for (path, page) in pages {
-        for (line, code) in &page.code {
-            let Some(shown) = command(code) else { continue };
+        for code in &page.code {
+            let Some(shown) = command(&code.text) else { continue };
             count += 1;
             let refusal = match shown.program {
                 Program::Xtask => refused_by_xtask(&shown.words),
@@ -46,7 +47,7 @@ pub fn check(pages: &BTreeMap<PathBuf, Page>, binaries: &Binaries) -> anyhow::Re
                 Program::Sandbox => refused_by(&binaries.sandbox, &shown.words)?,
             };
             if let Some(why) = refusal {
-                problems.push(format!("{}:{line}: `{}`: {why}", path.display(), code.trim()));
+                problems.push(format!("{}:{}: `{}`: {why}", path.display(), code.line, code.text.trim()));
             }
         }
     }
@@ -77,10 +78,7 @@ fn first_line(text: &str) -> String {
 /// The command that a line of code shows, if it shows one of ours: without the prompt, variables in front, what explains it
 /// behind two spaces or `#`, and what the shell does with its output.
 fn command(code: &str) -> Option<Shown> {
-    let line = code.trim();
-    let line = line.strip_prefix("$ ").unwrap_or(line);
-    let line = line.split("  ").next()?.split(" #").next()?;
-    let line = filled_in(line);
+    let line = filled_in(shown::bare(code));
     let mut words = shlex::split(&line)?.into_iter().skip_while(|word| is_variable(word)).peekable();
     let program = match words.next()?.as_str() {
         "cargo" if words.next_if(|word| word == "xtask").is_some() => Program::Xtask,
@@ -127,12 +125,6 @@ fn filled_in(line: &str) -> String {
         _ => word.to_owned(),
     };
     out.split(' ').map(first).collect::<Vec<_>>().join(" ")
-}
-
-fn is_variable(word: &str) -> bool {
-    word.split_once('=').is_some_and(|(name, _)| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
-    })
 }
 
 fn is_shell(word: &str) -> bool {

@@ -11,8 +11,19 @@ pub struct Page {
     pub links: Vec<(usize, String)>,
     /// What `#…` may follow its name.
     pub anchors: BTreeSet<String>,
-    /// Lines of code blocks, and pieces of code within sentences, each with its line.
-    pub code: Vec<(usize, String)>,
+    /// Lines of code blocks, and pieces of code within sentences.
+    pub code: Vec<Code>,
+}
+
+/// A piece of code.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Code {
+    /// Its first line in the page.
+    pub line: usize,
+    /// Lines that go on after a backslash are one.
+    pub text: String,
+    /// Whether it is of a block, and so to be typed as it is.
+    pub block: bool,
 }
 
 impl Page {
@@ -41,7 +52,9 @@ impl Page {
                         code.push_str(&words);
                     }
                 }
-                Event::Code(words) => page.code.push((line(), words.into_string())),
+                Event::Code(words) => {
+                    page.code.push(Code { line: line(), text: words.into_string(), block: false });
+                }
                 _ => {}
             }
         }
@@ -50,18 +63,20 @@ impl Page {
 
     /// The lines of a block, with those that go on after a backslash put together.
     fn take_block(&mut self, block: Option<(usize, String)>) {
-        let Some((first, code)) = block else { return };
-        let mut whole: Option<(usize, String)> = None;
-        for (index, line) in code.lines().enumerate() {
-            let (_, text) = whole.get_or_insert_with(|| (first + index, String::new()));
-            if let Some(begun) = line.strip_suffix('\\') {
-                text.push_str(begun);
-            } else {
-                text.push_str(line);
-                self.code.extend(whole.take());
+        let Some((first, text)) = block else { return };
+        let mut open: Option<Code> = None;
+        for (index, line) in text.lines().enumerate() {
+            let begun = line.strip_suffix('\\');
+            let part = begun.unwrap_or(line);
+            match &mut open {
+                Some(code) => code.text = format!("{} {}", code.text.trim_end(), part.trim_start()),
+                None => open = Some(Code { line: first + index, text: part.to_owned(), block: true }),
+            }
+            if begun.is_none() {
+                self.code.extend(open.take());
             }
         }
-        self.code.extend(whole);
+        self.code.extend(open);
     }
 }
 
@@ -89,7 +104,7 @@ mod tests {
         );
         assert_eq!(page.anchors.iter().map(String::as_str).collect::<Vec<_>>(), ["a-b-c", "x", "x-1"]);
         assert_eq!(page.links, [(7, "d.md#e".to_owned())]);
-        let code: Vec<(usize, &str)> = page.code.iter().map(|(line, text)| (*line, text.as_str())).collect();
-        assert_eq!(code, [(7, "keel order"), (9, "keel a   --b"), (11, "keel c")]);
+        let code: Vec<_> = page.code.iter().map(|code| (code.line, code.text.as_str(), code.block)).collect();
+        assert_eq!(code, [(7, "keel order", false), (9, "keel a --b", true), (11, "keel c", true)]);
     }
 }

@@ -43,20 +43,27 @@ impl WorkerSettings {
         self.state.join("worker.ready")
     }
 
+    /// The settings as environment variables.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let path = |path: PathBuf| path.display().to_string();
+        let own = [
+            ("TEMPORAL_ADDRESS", self.temporal.clone()),
+            ("TEMPORAL_NAMESPACE", NAMESPACE.to_owned()),
+            ("TASK_QUEUE", TASK_QUEUE.to_owned()),
+            ("KEEL__STORE__URL", sqlite_url(&self.state.join("keel.db"))),
+            ("KEEL__PAYMENTS__URL", format!("{}/payments", self.sandbox)),
+            ("KEEL__COURIER__URL", format!("{}/courier", self.sandbox)),
+            ("KEEL__DATASET__DATA_DIR", path(self.data_dir())),
+            ("KEEL__HTTP__LISTEN", self.http.clone()),
+            ("KEEL__WORKER__READY_FILE", path(self.ready_file())),
+        ];
+        own.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(self.more.clone()).collect()
+    }
+
     fn command(&self, binaries: &Binaries) -> Command {
         let mut command = exec::tied(&binaries.worker, "TERM");
         clean_environment(&mut command, self.keep_settings);
-        command
-            .env("TEMPORAL_ADDRESS", &self.temporal)
-            .env("TEMPORAL_NAMESPACE", NAMESPACE)
-            .env("TASK_QUEUE", TASK_QUEUE)
-            .env("KEEL__STORE__URL", sqlite_url(&self.state.join("keel.db")))
-            .env("KEEL__PAYMENTS__URL", format!("{}/payments", self.sandbox))
-            .env("KEEL__COURIER__URL", format!("{}/courier", self.sandbox))
-            .env("KEEL__DATASET__DATA_DIR", self.data_dir())
-            .env("KEEL__HTTP__LISTEN", &self.http)
-            .env("KEEL__WORKER__READY_FILE", self.ready_file())
-            .envs(self.more.iter().map(|(name, value)| (name, value)));
+        command.envs(self.environment());
         command
     }
 
