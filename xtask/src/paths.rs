@@ -112,6 +112,17 @@ pub fn claim(name: &str) -> anyhow::Result<Claim> {
     anyhow::bail!("16 runs of `cargo xtask {name}` are at work in this checkout: stop some of them")
 }
 
+/// This very program, to call it as a person would. A build may have replaced it since it was started.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn this_program() -> anyhow::Result<PathBuf> {
+    let path = std::env::current_exe().context("the path of xtask")?;
+    // What the kernel says of a file that is gone; the new one lies in its place.
+    let replaced = path.to_str().and_then(|path| path.strip_suffix(" (deleted)")).map(PathBuf::from);
+    Ok(replaced.unwrap_or(path))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Lock, wipe};

@@ -55,6 +55,14 @@ pub struct Decision {
     pub at: String,
 }
 
+impl Decision {
+    /// Whether `other` decides the same, at whatever time.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.verdict, &self.by, &self.reason) == (other.verdict, &other.by, &other.reason)
+    }
+}
+
 /// A decision that had no effect, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

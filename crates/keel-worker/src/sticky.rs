@@ -128,8 +128,9 @@ fn sticky_queue(history: &History, identity: &str) -> Option<String> {
             return None;
         };
         let queue = task.task_queue.as_ref()?;
-        (queue.kind() == TaskQueueKind::Sticky && queue.name.starts_with(identity))
-            .then(|| queue.name.clone())
+        // The SDK puts a dash and something random behind the identity.
+        let mine = queue.name.strip_prefix(identity).is_some_and(|rest| rest.starts_with('-'));
+        (queue.kind() == TaskQueueKind::Sticky && mine).then(|| queue.name.clone())
     })
 }
 
@@ -180,5 +181,6 @@ mod tests {
         };
         assert_eq!(sticky_queue(&history, "me").as_deref(), Some("me-2"));
         assert_eq!(sticky_queue(&history, "nobody"), None);
+        assert_eq!(sticky_queue(&history, "m"), None, "another one whose name is longer");
     }
 }

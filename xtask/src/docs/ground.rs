@@ -112,7 +112,7 @@ fn common(dir: &Path, binaries: &Binaries) -> anyhow::Result<Vec<(String, String
         let name = program.file_name().context("a program has a name")?;
         std::os::unix::fs::symlink(program, bin.join(name))?;
     }
-    let me = std::env::current_exe().context("the path of xtask")?;
+    let me = paths::this_program()?;
     // By its path, for its name leads back to what stands in for it.
     let cargo = std::env::var_os("CARGO").map_or_else(|| which::which("cargo"), |path| Ok(path.into()))?;
     stand_in(

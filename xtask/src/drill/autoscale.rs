@@ -97,7 +97,7 @@ fn hold(site: &Site, mut load: Load, logs: &Logs) -> anyhow::Result<(Ride, Toll)
 
 /// Starts `cargo xtask autoscale` on the site as a person would.
 fn start(site: &Site, logs: &Logs) -> anyhow::Result<Service> {
-    let mut command = exec::tied(std::env::current_exe().context("the path of xtask")?, "TERM");
+    let mut command = exec::tied(paths::this_program()?, "TERM");
     command.env("KEEL_PROJECT", &site.stack().project);
     command.args(["autoscale", "--output", "json", "--interval", "2s", "--min", "1"]);
     command.args(["--max", &MAX.to_string(), "--target-age", &format!("{TARGET_S}s")]);

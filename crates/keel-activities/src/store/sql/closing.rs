@@ -28,7 +28,8 @@ pub(super) async fn record_decision(
         claim(tx, &head, owner, None).await?;
     }
     match head.decision.clone() {
-        Some(first) if first == *decision => return Ok(Recorded::Before),
+        // A workflow task that is lost behind this is worked on again, at a later time.
+        Some(first) if first.is_same(decision) => return Ok(Recorded::Before),
         Some(first) => return Ok(Recorded::Other(first)),
         None if head.status.is_final() => {
             let what = activity::RECORD_DECISION;

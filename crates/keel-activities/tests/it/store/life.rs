@@ -50,6 +50,10 @@ pub async fn every_operation_twice_has_one_effect(db: &Db) {
     let recorded =
         async || db.store.record_decision("O-1", &approval(), Some(&me())).await.expect("recorded");
     assert_eq!((recorded().await, recorded().await), (Recorded::Now, Recorded::Before));
+    // A worker that dies behind it leaves the workflow task to another, which decides the same a little later.
+    let later = Decision { at: "2026-01-02".to_owned(), ..approval() };
+    let again = db.store.record_decision("O-1", &later, Some(&me())).await.expect("recorded");
+    assert_eq!(again, Recorded::Before);
     for _ in 0..2 {
         db.store.reserve("O-1", Some(&me())).await.expect("reserved");
     }
