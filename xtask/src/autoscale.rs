@@ -148,6 +148,11 @@ impl Autoscaler {
         if lock.is_none() && !self.stack.is_dry() {
             return Ok(());
         }
+        let seen = self.stack.state.clone();
+        self.stack.reload()?;
+        if self.stack.state != seen {
+            return Ok(());
+        }
         // A draining worker ends with what it holds done or handed over; until then there is nothing to decide.
         let scaled = scale_to(&mut self.stack, wanted)?;
         if self.stack.is_dry() {

@@ -112,7 +112,7 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<interrupt::Interrupted>() => {
-            eprintln!("xtask: interrupted, everything it started is stopped");
+            eprintln!("xtask: interrupted, the processes that it started are stopped");
             ExitCode::from(130)
         }
         Err(error) => {

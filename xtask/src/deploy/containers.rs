@@ -36,6 +36,8 @@ pub struct Container {
     pub build: String,
     /// The command of its health check, without `CMD`.
     pub check: Vec<String>,
+    /// Whether it is a step that is done once, and not kept running.
+    pub once: bool,
 }
 
 #[derive(Deserialize)]
@@ -48,6 +50,19 @@ struct Raw {
     restart_count: u64,
     state: RawState,
     config: RawConfig,
+    host_config: RawHost,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawHost {
+    restart_policy: RawPolicy,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawPolicy {
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -90,7 +105,7 @@ impl Container {
     pub fn is_well(&self) -> bool {
         match self.status.as_str() {
             "running" => matches!(self.health.as_str(), "healthy" | ""),
-            "exited" => self.exit_code == 0,
+            "exited" => self.once && self.exit_code == 0,
             _ => false,
         }
     }
@@ -166,6 +181,7 @@ impl From<Raw> for Container {
             started_at: raw.state.started_at,
             build: build.to_owned(),
             check,
+            once: matches!(raw.host_config.restart_policy.name.as_str(), "" | "no"),
         }
     }
 }
@@ -176,24 +192,27 @@ mod tests {
 
     #[test]
     fn containers_are_read_from_what_the_engine_says() {
-        let one = |number: u32, status: &str, health: &str| {
+        let one = |number: u32, status: &str, health: &str, policy: &str| {
             format!(
                 r#"{{"Id": "c{number}", "Name": "/keel-temporal-worker-{number}", "Image": "sha256:abc", "RestartCount": 2,
                 "State": {{"Status": "{status}", "ExitCode": 0, "StartedAt": "2026-01-01T00:00:00Z"{health}}},
                 "Config": {{"Image": "keel/worker:b1", "Env": ["KEEL__WORKER__BUILD_ID=b1"],
                 "Labels": {{"com.docker.compose.service": "temporal-worker", "com.docker.compose.container-number": "{number}"}},
-                "Healthcheck": {{"Test": ["CMD", "/keel-worker", "healthcheck"]}}}}}}"#
+                "Healthcheck": {{"Test": ["CMD", "/keel-worker", "healthcheck"]}}}},
+                "HostConfig": {{"RestartPolicy": {{"Name": "{policy}"}}}}}}"#
             )
         };
         let text = format!(
-            "[{}, {}]",
-            one(10, "running", r#", "Health": {"Status": "starting"}"#),
-            one(2, "exited", "")
+            "[{}, {}, {}]",
+            one(10, "running", r#", "Health": {"Status": "starting"}"#, "unless-stopped"),
+            one(2, "exited", "", "no"),
+            one(11, "exited", "", "unless-stopped")
         );
         let found = parse(&text).unwrap();
-        assert_eq!(found.iter().map(|container| container.number).collect::<Vec<_>>(), [2, 10]);
+        assert_eq!(found.iter().map(|container| container.number).collect::<Vec<_>>(), [2, 10, 11]);
         assert_eq!((found[1].build.as_str(), found[1].health.as_str()), ("b1", "starting"));
         assert_eq!(found[1].check, ["/keel-worker", "healthcheck"]);
-        assert!(found[0].is_well() && !found[1].is_well());
+        assert!(found[0].is_well(), "a step that is done once has ended well");
+        assert!(!found[1].is_well() && !found[2].is_well());
     }
 }

@@ -144,6 +144,7 @@ mod tests {
             started_at: started_at.to_owned(),
             build: String::new(),
             check: Vec::new(),
+            once: false,
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use super::stack::say;
 use crate::paths;
@@ -14,20 +14,45 @@ use crate::paths;
 const PAYMENTS: &str = "http://keel-sandbox:8079/payments";
 const COURIER: &str = "http://keel-sandbox:8079/courier";
 
+/// Passwords that the database gets when it is made, and keeps.
+const OF_THE_DATABASE: [&str; 3] = ["postgres-password", "keel-db-password", "temporal-db-password"];
+
 /// Makes the secrets that are missing; what is there stays as it is.
 ///
 /// The folder is its owner's alone. A file in it can be read by everybody who gets to it, and only containers do: Docker
 /// mounts it with the owner and the mode it has here, and each image has another user.
 ///
 /// # Errors
-/// When the folder cannot be written, or a store's URL would not fit its password.
-pub fn ensure() -> anyhow::Result<()> {
+/// When the folder cannot be written, or `database` says that there is one already and its passwords are missing here.
+pub fn ensure(database: &dyn Fn() -> anyhow::Result<bool>) -> anyhow::Result<()> {
     let dir = dir();
+    if let Some(name) = OF_THE_DATABASE.into_iter().find(|name| missing(&dir, name)) {
+        ensure!(
+            !database()?,
+            "{} is missing, and the database that is here was made with it: restore {}, or begin anew with \
+             `cargo xtask down --volumes`",
+            paths::shown(&file(&dir, name)),
+            paths::shown(&dir)
+        );
+    }
     let made = fill(&dir)?;
     if !made.is_empty() {
         say(&format!("made {} in {}", made.join(", "), paths::shown(&dir)));
     }
     Ok(())
+}
+
+/// Says which providers are still those of the demo, which only runs with `--demo`.
+pub fn warn_of_the_sandbox() {
+    for name in ["payments-url", "courier-url"] {
+        let path = file(&dir(), name);
+        if std::fs::read_to_string(&path).is_ok_and(|url| url.contains("//keel-sandbox")) {
+            say(&format!(
+                "WARNING: {} names the demo's sandbox, which does not run: put your provider's URL there",
+                paths::shown(&path)
+            ));
+        }
+    }
 }
 
 /// The folder.
@@ -39,7 +64,7 @@ fn fill(dir: &Path) -> anyhow::Result<Vec<&'static str>> {
     paths::create(dir)?;
     std::fs::set_permissions(dir, Permissions::from_mode(0o700))?;
     let mut made = Vec::new();
-    for name in ["postgres-password", "keel-db-password", "temporal-db-password", "grafana-admin-password"] {
+    for name in OF_THE_DATABASE.into_iter().chain(["grafana-admin-password"]) {
         if missing(dir, name) {
             write(dir, name, &random()?)?;
             made.push(name);

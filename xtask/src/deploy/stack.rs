@@ -133,6 +133,9 @@ impl Stack {
         let mut command = self.compose.command(&words.iter().map(String::as_str).collect::<Vec<_>>());
         // Compose takes a variable of the environment over one of the file, and the state has taken it over already.
         command.envs(&self.state.ports).envs(&self.state.build.images);
+        command.env("KEEL_BUILD_ID", &self.state.build.id);
+        command
+            .env("KEEL_WORKER_REPLICAS", self.state.replicas.unwrap_or(super::state::REPLICAS).to_string());
         command
     }
 
@@ -198,7 +201,12 @@ impl Stack {
         if self.dry_run {
             return Ok(());
         }
-        self.state.save(&self.dir()).context("the state of the deployment")
+        self.state.save(&self.dir()).context("the state of the deployment")?;
+        // Compose reads this one by itself, so that the plain commands mean what is deployed.
+        if self.project == "keel" {
+            super::state::replace(&paths::root().join("deploy/.env"), self.state.variables().as_bytes())?;
+        }
+        Ok(())
     }
 
     /// The published port of a service, as the last deployment set it.

@@ -12,6 +12,8 @@ use crate::paths;
 /// Replicas of a first deployment.
 pub const REPLICAS: usize = 3;
 const FILE: &str = "state.json";
+/// Variables of the Compose files besides ports that are kept from one deployment to the next.
+const KEPT: [&str; 3] = ["KEEL_HISTORY_SHARDS", "KEEL_RETENTION", "KEEL_DOCKER_SOCKET"];
 
 /// What was deployed last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +33,7 @@ pub struct State {
     pub beside: Vec<Beside>,
     /// Builds that are stopped and that the server still remembers.
     pub to_forget: Vec<String>,
-    /// Ports that were chosen by environment, by variable.
+    /// Ports and other choices of the environment, by variable.
     pub ports: BTreeMap<String, String>,
     /// Further Compose files over the others; of drills, which set what nobody deploys.
     pub overlays: Vec<String>,
@@ -92,10 +94,11 @@ impl State {
         text
     }
 
-    /// Takes over the ports that the environment chooses.
+    /// Takes over what the environment chooses: ports, and what must stay as it was at the first deployment.
     pub fn take_ports(&mut self, environment: impl Iterator<Item = (String, String)>) {
         for (name, value) in environment {
-            if name.starts_with("KEEL_PORT_") && !value.is_empty() {
+            let kept = name.starts_with("KEEL_PORT_") || KEPT.contains(&name.as_str());
+            if kept && !value.is_empty() {
                 self.ports.insert(name, value);
             }
         }

@@ -6,8 +6,10 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::containers::Container;
-use super::stack::{Common, FRONT, Form, Stack};
+use super::stack::{ASK, Common, FRONT, Form, Stack};
 use super::table::table;
+use crate::exec;
+use crate::rollout::{Journal, Stage};
 
 const FLEET: Duration = Duration::from_secs(20);
 
@@ -26,7 +28,7 @@ pub struct HealthArgs {
 }
 
 /// A service and its containers.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Part {
     /// The service.
@@ -47,6 +49,20 @@ pub struct Part {
     pub problems: Vec<String>,
 }
 
+/// A rollout that is not done.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rollout {
+    /// The build that has the work in the beginning.
+    pub from: String,
+    /// The build that is to have it.
+    pub to: String,
+    /// What is done next.
+    pub stage: Stage,
+    /// Whether a command works on it; otherwise it was cut off.
+    pub goes_on: bool,
+}
+
 /// Everything that is known.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,6 +73,8 @@ pub struct Status {
     pub build: String,
     /// Its services.
     pub parts: Vec<Part>,
+    /// A rollout that is not done.
+    pub rollout: Option<Rollout>,
     /// Where people look, by name.
     pub urls: BTreeMap<String, String>,
     /// The fleet as the server sees it; null where nobody can tell.
@@ -94,6 +112,9 @@ pub fn health(args: &HealthArgs) -> anyhow::Result<()> {
             println!("{:<18} {verdict:<9} {}/{}{why}", part.service, part.ready, part.replicas);
         }
     }
+    if let Some(rollout) = &status.rollout {
+        anyhow::ensure!(rollout.goes_on, "{}", rollout.shown());
+    }
     let unwell = status.parts.iter().filter(|part| !part.is_well()).count();
     anyhow::ensure!(
         unwell == 0,
@@ -114,10 +135,29 @@ impl Status {
         Ok(Self {
             project: stack.project.clone(),
             build: stack.state.build.id.clone(),
-            parts: parts(&containers, stack.state.replicas),
+            parts: parts(&containers, &services(stack)?, stack.state.replicas),
+            rollout: Rollout::of(stack)?,
             urls: urls(stack),
             fleet: fleet(stack, &containers),
         })
+    }
+}
+
+impl Rollout {
+    fn of(stack: &Stack) -> anyhow::Result<Option<Self>> {
+        let Some(journal) = Journal::unfinished(&stack.dir())? else { return Ok(None) };
+        let goes_on = stack.try_lock()?.is_none();
+        Ok(Some(Self { from: journal.from.id, to: journal.to.id, stage: journal.stage, goes_on }))
+    }
+
+    fn shown(&self) -> String {
+        let Self { from, to, stage, goes_on } = self;
+        let next = if *goes_on {
+            "a command works on it"
+        } else {
+            "nobody works on it: the same command goes on, `cargo xtask rollback` ends it"
+        };
+        format!("the rollout {from} -> {to} stands at {stage:?}; {next}")
     }
 }
 
@@ -155,6 +195,9 @@ pub fn show(status: &Status, form: Form) -> anyhow::Result<()> {
     for problem in status.parts.iter().flat_map(|part| &part.problems) {
         println!("  ! {problem}");
     }
+    if let Some(rollout) = &status.rollout {
+        println!("  ! {}", rollout.shown());
+    }
     let build = if status.build.is_empty() { "unversioned" } else { &status.build };
     println!("\n  build current: {build}");
     for (name, url) in &status.urls {
@@ -163,8 +206,21 @@ pub fn show(status: &Status, form: Form) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn parts(containers: &[Container], replicas: Option<usize>) -> Vec<Part> {
+/// The services that ought to have containers.
+fn services(stack: &Stack) -> anyhow::Result<Vec<String>> {
+    let listing =
+        exec::capture(&mut stack.compose(&["config", "--services"]), ASK)?.ok("docker compose config")?;
+    Ok(listing.lines().map(str::to_owned).collect())
+}
+
+fn parts(containers: &[Container], services: &[String], replicas: Option<usize>) -> Vec<Part> {
     let mut found: BTreeMap<&str, Part> = BTreeMap::new();
+    let gone =
+        services.iter().filter(|service| containers.iter().all(|container| container.service != **service));
+    for service in gone.filter(|service| *service != super::stack::WORKER || replicas != Some(0)) {
+        let problems = vec![format!("{service} has no container")];
+        found.insert(service, Part { service: service.clone(), replicas: 1, problems, ..Part::default() });
+    }
     for container in containers {
         let part = found.entry(&container.service).or_insert_with(|| Part {
             service: container.service.clone(),
@@ -222,4 +278,21 @@ fn fleet(stack: &Stack, containers: &[Container]) -> serde_json::Value {
     };
     let said = stack.inside(front, &["fleet", "status", "--output", "json"], FLEET).ok();
     said.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts;
+
+    #[test]
+    fn a_service_without_a_container_is_missed() {
+        let services = ["postgres", "temporal-worker"].map(str::to_owned);
+        let found = parts(&[], &services, Some(3));
+        let seen: Vec<_> =
+            found.iter().map(|part| (part.service.as_str(), part.replicas, part.is_well())).collect();
+        assert_eq!(seen, [("postgres", 1, false), ("temporal-worker", 3, false)]);
+        // Somebody wants none.
+        let found = parts(&[], &services, Some(0));
+        assert_eq!(found.iter().map(|part| part.service.as_str()).collect::<Vec<_>>(), ["postgres"]);
+    }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
-use super::stack::{Common, FRONT, Form, Stack, WORKER, say};
+use super::stack::{ASK, Common, FRONT, Form, Stack, WORKER, say};
 use super::status::{Status, show};
 use super::{images, ready, rules, secrets, state};
 use crate::rollout::{self, Journal, Limits, Outcome, Report};
@@ -62,7 +62,7 @@ pub struct Plan {
 /// With what did not come up, and why as far as its log tells.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.secrets_only {
-        return secrets::ensure();
+        return secrets::ensure(&|| Ok(false));
     }
     if args.check {
         return rules::check(&tools::compose(&tools::docker()?)?);
@@ -116,8 +116,12 @@ pub fn deploy(stack: &mut Stack, plan: &Plan) -> anyhow::Result<Option<Journal>>
         None => images::of_this_checkout(stack)?,
     };
     if !stack.is_dry() {
-        secrets::ensure()?;
+        secrets::ensure(&database(stack))?;
+        if !plan.demo {
+            secrets::warn_of_the_sandbox();
+        }
     }
+    adopt(stack)?;
     if let Some(journal) = Journal::unfinished(&stack.dir())? {
         ensure!(
             journal.to.id == build.id,
@@ -160,6 +164,30 @@ pub fn deploy(stack: &mut Stack, plan: &Plan) -> anyhow::Result<Option<Journal>>
     rollout::roll_out(stack, build, &plan.limits).map(Some)
 }
 
+/// Another checkout may have deployed what runs here, or this one has lost its notes: the build that runs is the current one, and
+/// another one has to prove itself against it.
+fn adopt(stack: &mut Stack) -> anyhow::Result<()> {
+    if !stack.state.build.id.is_empty() {
+        return Ok(());
+    }
+    let workers = stack.service(WORKER)?;
+    if let Some(build) = workers.iter().map(|worker| &worker.build).find(|build| !build.is_empty()) {
+        say(&format!("build {build} runs here already, deployed by others: it is taken for the current one"));
+        stack.state.build = images::tagged(stack, build)?;
+        stack.state.replicas = Some(workers.len());
+    }
+    Ok(())
+}
+
+/// The volume of the database, whose passwords are set when it is made.
+fn database(stack: &Stack) -> impl Fn() -> anyhow::Result<bool> {
+    let (docker, name) = (stack.docker.clone(), format!("{}_postgres-data", stack.project));
+    move || {
+        let found = docker.ask(&["volume", "ls", "-q", "--filter", &format!("name=^{name}$")], ASK)?;
+        Ok(!found.trim().is_empty())
+    }
+}
+
 /// Starts what does not run, of every build, and sends nothing anywhere.
 fn start_all(stack: &Stack) -> anyhow::Result<()> {
     say("starting, in order");
@@ -175,7 +203,7 @@ fn bring_up(stack: &Stack) -> anyhow::Result<()> {
     if stack.is_dry() {
         return Ok(());
     }
-    if stack.state.demo {
+    if stack.state.demo && wanted > 0 {
         let worker = workers.iter().find(|worker| worker.runs()).context("no worker runs")?;
         stack.inside(worker, &["store", "seed"], SEED)?;
     }

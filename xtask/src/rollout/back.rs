@@ -7,7 +7,7 @@ use anyhow::ensure;
 use super::fleet::{self, Moved};
 use super::journal::Journal;
 use super::{builds, sweep};
-use crate::deploy::Stack;
+use crate::deploy::{Stack, say};
 use crate::wait;
 
 /// Moving runs; each is asked how it is.
@@ -26,18 +26,25 @@ pub fn back(stack: &mut Stack, journal: &mut Journal) -> anyhow::Result<()> {
     fleet::unramp(stack)?;
     fleet::current(stack, &old)?;
     journal.note(at, "unramp", &format!("all new runs go to {old}"));
-    journal.save(&stack.dir())?;
+    save(stack, journal);
     let at = journal.age();
     let drained = builds::stop_beside(stack, &new);
     let how =
         drained.err().map_or_else(|| "drained and stopped".to_owned(), |error| format!("stopped: {error:#}"));
     journal.note(at, "stop", &format!("replicas of {new} {how}"));
-    journal.save(&stack.dir())?;
+    save(stack, journal);
     let at = journal.age();
     let what = move_runs(stack, journal, &new, &old)?;
     journal.note(at, "move", &what);
     sweep::forget(stack, &new)?;
     Ok(())
+}
+
+/// On the way back each step is done, whether or not it can be noted: a full disk may be why it goes back.
+fn save(stack: &Stack, journal: &Journal) {
+    if let Err(error) = journal.save(&stack.dir()) {
+        say(&format!("{error:#}"));
+    }
 }
 
 /// Takes every open run from a build whose workers are gone to another, until none is left.

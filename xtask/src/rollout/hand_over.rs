@@ -26,7 +26,8 @@ pub fn hand_over(stack: &mut Stack, journal: &Journal) -> anyhow::Result<String>
         builds::run_beside(stack, from, 1)?;
     }
     stack.state.build = to.clone();
-    stack.state.previous = Some(from.clone());
+    // What was given up is not the build to go back to.
+    stack.state.previous = stays.then(|| from.clone());
     // An operator may have scaled meanwhile.
     let wanted = stack.state.replicas.unwrap_or(journal.replicas);
     stack.save()?;

@@ -12,6 +12,8 @@ use crate::deploy::{Build, replace};
 use crate::paths;
 
 const FILE: &str = "rollout.json";
+/// Lies beside it while somebody asks for the end of the rollout.
+const STOP: &str = "stop-rollout";
 
 /// Which way it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +160,37 @@ impl Journal {
         replace(&dir.join(FILE), &serde_json::to_vec_pretty(self)?).context("the journal of the rollout")
     }
 
+    /// Whether it is a rollout that is not past its promotion.
+    pub fn can_be_put_back(&self) -> bool {
+        let past =
+            matches!(self.stage, Stage::HandOver | Stage::Move | Stage::Drain | Stage::Back | Stage::Done);
+        self.kind == Kind::Rollout && !past
+    }
+
+    /// Whether `other` is the same rollout, at whatever stage.
+    pub fn is_of(&self, other: &Self) -> bool {
+        (self.kind, self.started, &self.to.id) == (other.kind, other.started, &other.to.id)
+    }
+
+    /// Asks whoever works on the rollout to put it back.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn ask_to_stop(dir: &Path) -> anyhow::Result<()> {
+        std::fs::write(dir.join(STOP), "").context("asking the rollout to stop")
+    }
+
+    /// Takes the question back, whether or not there was one.
+    pub fn forget_to_stop(dir: &Path) {
+        // Not there is as good.
+        let _ = std::fs::remove_file(dir.join(STOP));
+    }
+
+    /// Whether an operator asked for the end of the rollout.
+    pub fn must_stop(dir: &Path) -> bool {
+        dir.join(STOP).exists()
+    }
+
     /// Seconds since it began.
     pub fn age(&self) -> f64 {
         (now() - self.started).max(0.0)
@@ -201,5 +234,29 @@ mod tests {
         assert_eq!(Journal::load(dir.path()).unwrap(), Some(journal));
         std::fs::write(dir.path().join("rollout.json"), "{").unwrap();
         assert!(format!("{:#}", Journal::load(dir.path()).unwrap_err()).contains("damaged"));
+    }
+
+    #[test]
+    fn a_rollout_can_be_put_back_until_it_is_promoted() {
+        let mut journal = Journal::new(Kind::Rollout, Build::default(), Build::default(), 3);
+        let begun = journal.clone();
+        assert!(journal.can_be_put_back());
+        for stage in [Stage::HandOver, Stage::Drain, Stage::Back, Stage::Done] {
+            journal.stage = stage;
+            assert!(!journal.can_be_put_back() && journal.is_of(&begun), "{stage:?}");
+        }
+        let back = Journal::new(Kind::Rollback, Build::default(), Build::default(), 3);
+        assert!(!back.can_be_put_back() && !back.is_of(&begun));
+    }
+
+    #[test]
+    fn an_operator_is_heard_once() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!Journal::must_stop(dir.path()));
+        Journal::ask_to_stop(dir.path()).unwrap();
+        assert!(Journal::must_stop(dir.path()));
+        Journal::forget_to_stop(dir.path());
+        Journal::forget_to_stop(dir.path());
+        assert!(!Journal::must_stop(dir.path()));
     }
 }

@@ -23,8 +23,13 @@ pub fn roll_out(stack: &mut Stack, to: Build, limits: &Limits) -> anyhow::Result
 /// # Errors
 /// When a step could be neither done nor undone; calling it again goes on.
 pub fn resume(stack: &mut Stack, mut journal: Journal, limits: &Limits) -> anyhow::Result<Journal> {
+    Journal::forget_to_stop(&stack.dir());
     while journal.stage != Stage::Done {
-        journal.save(&stack.dir())?;
+        match journal.save(&stack.dir()) {
+            // A full disk may be why it goes back, and must not keep the bad build its runs.
+            Err(error) if journal.stage == Stage::Back => say(&format!("{error:#}")),
+            saved => saved?,
+        }
         let (stage, at) = (journal.stage, journal.age());
         say(&format!("rollout {} -> {}: {}", journal.from.id, journal.to.id, name(stage)));
         match step(stack, &mut journal, limits) {
@@ -39,6 +44,11 @@ pub fn resume(stack: &mut Stack, mut journal: Journal, limits: &Limits) -> anyho
             }
             // A program that was cut off along with xtask may have said something of its own.
             Err(error) if error.is::<interrupt::Interrupted>() || interrupt::requested() => {
+                say(&format!(
+                    "the rollout stands at `{}` and nobody watches it: the same command goes on, `cargo xtask rollback` puts it \
+                     back",
+                    name(stage)
+                ));
                 return Err(error);
             }
             Err(error) if goes_back(stage) && journal.kind == Kind::Rollout => {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 use super::fleet::{self, Fleet};
 use super::journal::Journal;
@@ -44,6 +44,7 @@ pub fn step(stack: &Stack, journal: &mut Journal, index: usize, limits: &Limits)
     let mut told = Instant::now();
     loop {
         wait::pause(LOOK)?;
+        ensure!(!Journal::must_stop(&stack.dir()), "an operator asked for it");
         healthy(stack, journal)?;
         let snapshot = match Snapshot::take(&prometheus) {
             Ok(snapshot) if snapshot.instances(&journal.to.id) > 0 => snapshot,
@@ -61,6 +62,10 @@ pub fn step(stack: &Stack, journal: &mut Journal, index: usize, limits: &Limits)
             bail!("{}", why.join("; "));
         }
         let runs = runs(stack, journal, &new)?;
+        ensure!(
+            new.tasks > 0.0 || runs < limits.min_runs,
+            "{runs} runs began on the new build, and no workflow task of theirs has ended"
+        );
         let enough =
             runs.saturating_sub(before) >= limits.min_runs || runs >= limits.min_runs * SHARES.len() as u64;
         if begun.elapsed() >= limits.step && (enough || begun.elapsed() >= limits.quiet) {

@@ -23,14 +23,15 @@ pub enum Replayed {
     Broken(String),
 }
 
-/// Saves the histories of the newest runs, and lets the new build's image replay them without any network.
+/// Saves the histories of the newest runs, lets the new build's image replay them without any network, and removes them.
 ///
 /// # Errors
 /// When the histories cannot be read, or the image does not run.
 pub fn replay(stack: &Stack, build: &Build, last: u16) -> anyhow::Result<Replayed> {
-    let dir = stack.dir().join("histories");
-    paths::wipe(&dir)?;
-    // The images run as a user of their own.
+    let folder = tempfile::Builder::new().prefix("histories").tempdir_in(stack.dir())?;
+    // Only its owner gets into the outer folder; the images, which run as a user of their own, mount the inner one.
+    let dir = folder.path().join("runs");
+    paths::create(&dir)?;
     std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o777))?;
     save(stack, &dir, last)?;
     let saved = std::fs::read_dir(&dir)?.count();

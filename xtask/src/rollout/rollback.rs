@@ -1,10 +1,10 @@
 //! `cargo xtask rollback`: the build before the current one has everything again.
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 
 use super::journal::{Journal, Kind, Stage};
 use super::{Limits, Report, resume};
-use crate::deploy::{Build, Common, Stack, tagged};
+use crate::deploy::{Build, Common, Stack, say, tagged};
 
 /// Give everything back to the build before: new runs, and those that began on the current one.
 #[derive(clap::Args)]
@@ -26,17 +26,41 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut stack = Stack::open(&args.common)?;
     stack.must_be_deployed()?;
     if stack.is_dry() {
-        let journal = plan(&stack, args.to.as_deref())?;
-        println!(
-            "{} gives everything back to {}: start, promote, hand over, move, drain",
-            journal.from.id, journal.to.id
-        );
+        println!("{}", shown(&plan(&stack, args.to.as_deref())?));
         return Ok(());
+    }
+    // Before the lock: what the operator means is what is under way now, and not what it may have become meanwhile.
+    let aimed = Journal::unfinished(&stack.dir())?.filter(Journal::can_be_put_back);
+    if aimed.is_some() {
+        Journal::ask_to_stop(&stack.dir())?;
     }
     let _lock = stack.lock()?;
     stack.reload()?;
+    let ended = Journal::load(&stack.dir())?.filter(|journal| journal.stage == Stage::Done);
+    if let (Some(aimed), Some(ended)) = (&aimed, &ended)
+        && ended.is_of(aimed)
+    {
+        say(&format!("the rollout of {} has ended meanwhile", ended.to.id));
+        return Report::of(ended).print(args.common.output, ended.kind);
+    }
+    if let Some(ended) = ended.filter(|ended| ended.kind == Kind::Rollback && args.to.is_none())
+        && ended.to.id == stack.state.build.id
+    {
+        say(&format!("build {} has everything already", ended.to.id));
+        return Report::of(&ended).print(args.common.output, ended.kind);
+    }
     let journal = to(&mut stack, args.to.as_deref(), &args.limits)?;
     Report::of(&journal).print(args.common.output, journal.kind)
+}
+
+fn shown(journal: &Journal) -> String {
+    let (from, to) = (&journal.from.id, &journal.to.id);
+    match journal.kind {
+        Kind::Rollback => {
+            format!("{from} gives everything back to {to}: start, promote, hand over, move, drain")
+        }
+        Kind::Rollout => format!("the rollout of {to} is put back, and {from} has everything again"),
+    }
 }
 
 /// Goes back, or goes on going back.
@@ -51,12 +75,21 @@ pub fn to(stack: &mut Stack, build: Option<&str>, limits: &Limits) -> anyhow::Re
 fn plan(stack: &Stack, build: Option<&str>) -> anyhow::Result<Journal> {
     if let Some(mut journal) = Journal::unfinished(&stack.dir())? {
         match (journal.kind, journal.stage) {
+            // It has not taken anything over yet, and may never: another one may be named.
+            (Kind::Rollback, Stage::Start | Stage::Promote)
+                if build.is_some_and(|build| build != journal.to.id) => {}
             (Kind::Rollback, _) | (_, Stage::Back) => return Ok(journal),
-            (Kind::Rollout, Stage::HandOver | Stage::Move | Stage::Drain) => bail!(
-                "the rollout of {} is past its promotion: finish it with `cargo xtask deploy --build-id {}`, then roll back",
-                journal.to.id,
-                journal.to.id
-            ),
+            (Kind::Rollout, Stage::HandOver | Stage::Move | Stage::Drain) => {
+                let replicas = journal.replicas;
+                ensure!(
+                    build.is_none_or(|build| build == journal.from.id),
+                    "the rollout from {} to {} is not done: `cargo xtask rollback` without --to gives everything back to {}",
+                    journal.from.id,
+                    journal.to.id,
+                    journal.from.id
+                );
+                return Ok(Journal::new(Kind::Rollback, journal.to, journal.from, replicas));
+            }
             // What was begun is put back the way a failure would.
             (Kind::Rollout, _) => {
                 ensure!(
