@@ -56,6 +56,10 @@ impl<'a> Saga<'a> {
                 Err(StepError::Refused(failure)) => return SagaEnd::Failed(failure),
                 Err(StepError::InDoubt(failure)) => {
                     self.may_have_happened(step);
+                    // An attempt that fails after the cancellation is not repeated, and ends the step with its own failure.
+                    if self.ctx.cancellation_token().is_cancelled() {
+                        return SagaEnd::Cancelled;
+                    }
                     let kind = failure.kind.or(Some(FailureType::StepFailed));
                     return SagaEnd::Failed(OrderFailure { kind, ..failure });
                 }

@@ -28,6 +28,8 @@ pub enum Play {
     Fault(FailureType),
     /// Waits for a permit, then succeeds.
     Wait(Arc<Semaphore>),
+    /// Waits for a permit, then fails with a fault.
+    WaitThenFault(Arc<Semaphore>, FailureType),
 }
 
 /// The stand-ins for everything around an order.
@@ -60,6 +62,10 @@ impl Fakes {
             Some(Play::Refuse(kind)) => return Err(failure(kind, true)),
             Some(Play::Fault(kind)) => return Err(failure(kind, false)),
             Some(Play::Wait(gate)) => gate.acquire().await.expect("the gate stays open").forget(),
+            Some(Play::WaitThenFault(gate, kind)) => {
+                gate.acquire().await.expect("the gate stays open").forget();
+                return Err(failure(kind, false));
+            }
         }
         self.note(name);
         Ok(())

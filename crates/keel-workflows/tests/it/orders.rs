@@ -250,6 +250,28 @@ async fn cancelling_in_the_middle_undoes_what_was_done() {
 }
 
 #[tokio::test]
+async fn a_step_that_fails_after_the_cancellation_does_not_make_the_order_failed() {
+    let gate = Arc::new(Semaphore::new(0));
+    let fakes =
+        Fakes::with("bookShipment", Play::WaitThenFault(gate.clone(), FailureType::ProviderUnavailable));
+    with_worker(fakes, quick(), |bench| async move {
+        let handle = bench.start_order(&unique("ORDER")).await;
+        approve(&handle, "m@company.com").await;
+        eventually("the booking", || async {
+            (state(&handle).await.current_step.as_deref() == Some("bookShipment")).then_some(())
+        })
+        .await;
+        within(handle.cancel(WorkflowCancelOptions::default())).await.unwrap();
+        // The cancellation has reached the server before the attempt ends.
+        gate.add_permits(10);
+        assert_eq!(end(&handle).await.unwrap_err().0, "cancelled");
+        let undone = ["cancelShipment", "refundPayment", "releaseInventory"];
+        assert_eq!(steps(&bench)[2..], undone);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_final_order_run_again_ends_with_the_recorded_outcome() {
     let outcome = Outcome {
         status: OrderStatus::Failed,
