@@ -2,6 +2,7 @@
 //! with the value.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -13,6 +14,7 @@ use super::up::{self, Plan};
 use super::{down, scale};
 use crate::rollout::{Journal, Limits};
 use crate::stack::{Effects, effects_at, http};
+use crate::{exec, paths};
 
 const EXPORT: Duration = Duration::from_secs(60);
 const CALL: Duration = Duration::from_secs(30);
@@ -75,6 +77,16 @@ impl Site {
     /// When its state cannot be read.
     pub fn reload(&mut self) -> anyhow::Result<()> {
         self.stack.reload()
+    }
+
+    /// `cargo xtask` on it, as a person would call it.
+    ///
+    /// # Errors
+    /// When the system does not tell where this program is.
+    pub fn xtask(&self) -> anyhow::Result<Command> {
+        let mut command = exec::tied(paths::this_program()?, "TERM");
+        command.env("KEEL_PROJECT", &self.stack.project);
+        Ok(command)
     }
 
     /// The verbs' view of it.

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use super::ground::{Toll, toll_of_orders};
 use crate::deploy::Site;
 use crate::stack::{Flow, Load, Logs, Service, Wave};
-use crate::{binaries, exec, paths};
+use crate::{binaries, paths};
 use ride::{Ride, watch};
 
 const NAME: &str = "drill-autoscale";
@@ -97,8 +97,7 @@ fn hold(site: &Site, mut load: Load, logs: &Logs) -> anyhow::Result<(Ride, Toll)
 
 /// Starts `cargo xtask autoscale` on the site as a person would.
 fn start(site: &Site, logs: &Logs) -> anyhow::Result<Service> {
-    let mut command = exec::tied(paths::this_program()?, "TERM");
-    command.env("KEEL_PROJECT", &site.stack().project);
+    let mut command = site.xtask()?;
     command.args(["autoscale", "--output", "json", "--interval", "2s", "--min", "1"]);
     command.args(["--max", &MAX.to_string(), "--target-age", &format!("{TARGET_S}s")]);
     // Minutes are right for a day, and too long for a drill.

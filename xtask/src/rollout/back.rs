@@ -40,8 +40,9 @@ pub fn back(stack: &mut Stack, journal: &mut Journal) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// On the way back each step is done, whether or not it can be noted: a full disk may be why it goes back.
-fn save(stack: &Stack, journal: &Journal) {
+/// Notes how far it is. On the way back each step is done, whether or not it can be noted: a full disk may be why it goes
+/// back, and must not keep the bad build its runs.
+pub fn save(stack: &Stack, journal: &Journal) {
     if let Err(error) = journal.save(&stack.dir()) {
         say(&format!("{error:#}"));
     }

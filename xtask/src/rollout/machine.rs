@@ -25,10 +25,10 @@ pub fn roll_out(stack: &mut Stack, to: Build, limits: &Limits) -> anyhow::Result
 pub fn resume(stack: &mut Stack, mut journal: Journal, limits: &Limits) -> anyhow::Result<Journal> {
     Journal::forget_to_stop(&stack.dir());
     while journal.stage != Stage::Done {
-        match journal.save(&stack.dir()) {
-            // A full disk may be why it goes back, and must not keep the bad build its runs.
-            Err(error) if journal.stage == Stage::Back => say(&format!("{error:#}")),
-            saved => saved?,
+        if journal.stage == Stage::Back {
+            back::save(stack, &journal);
+        } else {
+            journal.save(&stack.dir())?;
         }
         let (stage, at) = (journal.stage, journal.age());
         say(&format!("rollout {} -> {}: {}", journal.from.id, journal.to.id, name(stage)));

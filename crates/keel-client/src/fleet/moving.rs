@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use keel_types::names::UNVERSIONED;
 use serde::Serialize;
 use temporalio_client::WorkflowListOptions;
 use temporalio_client::tonic::Code;
@@ -133,12 +132,7 @@ impl Fleet {
 
     /// Open runs of a build, as far as the server's index knows.
     async fn runs_on(&self, build: &str) -> Result<Vec<Run>, CallError> {
-        let which = match build {
-            UNVERSIONED => super::read::RAN_UNVERSIONED.to_owned(),
-            build => format!("TemporalWorkerDeploymentVersion = '{}'", self.version(build)),
-        };
-        let queue = self.caller.task_queue();
-        let query = format!("{which} AND TaskQueue = '{queue}' AND ExecutionStatus = 'Running'");
+        let query = self.running_on(build);
         let options = WorkflowListOptions::builder().limit(LISTED).rpc_options(self.caller.rpc()).build();
         let listed = self.caller.client().list_workflows(query, options).try_collect::<Vec<_>>();
         let attempt = Attempt::about(format!("list the runs of build `{build}`"));

@@ -19,7 +19,7 @@ use crate::error::{Attempt, CallError};
 use crate::queue::TaskKind;
 
 /// Runs that a worker without a build id has worked on; a run that nobody has taken yet is not among them.
-pub(super) const RAN_UNVERSIONED: &str = "TemporalWorkerDeploymentVersion IS NULL AND BuildIds IS NOT NULL";
+const RAN_UNVERSIONED: &str = "TemporalWorkerDeploymentVersion IS NULL AND BuildIds IS NOT NULL";
 
 /// A deployment that the server knows.
 #[derive(Clone, Debug)]
@@ -126,17 +126,21 @@ impl Fleet {
 
     /// Runs of a build that have not ended. The server's index may be a moment late.
     pub(super) async fn open_runs(&self, build: &str) -> Result<u64, CallError> {
-        let mine = match build {
-            UNVERSIONED => RAN_UNVERSIONED.to_owned(),
-            build => format!("TemporalWorkerDeploymentVersion = '{}'", self.version(build)),
-        };
-        let query =
-            format!("{mine} AND TaskQueue = '{}' AND ExecutionStatus = 'Running'", self.caller.task_queue());
+        let query = self.running_on(build);
         let options = WorkflowCountOptions::builder().rpc_options(self.caller.rpc()).build();
         let attempt = Attempt::about(format!("count the runs of build `{build}`"));
         let count =
             self.caller.bounded(attempt, self.caller.client().count_workflows(query, options)).await?;
         Ok(count.count() as u64)
+    }
+
+    /// The query of the server's index for the open runs of a build.
+    pub(super) fn running_on(&self, build: &str) -> String {
+        let mine = match build {
+            UNVERSIONED => RAN_UNVERSIONED.to_owned(),
+            build => format!("TemporalWorkerDeploymentVersion = '{}'", self.version(build)),
+        };
+        format!("{mine} AND TaskQueue = '{}' AND ExecutionStatus = 'Running'", self.caller.task_queue())
     }
 
     pub(super) fn version_of(&self, build: &str) -> WorkerDeploymentVersion {

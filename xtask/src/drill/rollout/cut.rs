@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use crate::deploy::Site;
 use crate::rollout::{Journal, Limits, Stage};
 use crate::stack::{Logs, Service};
-use crate::{exec, paths, wait};
+use crate::wait;
 
 /// From the call to the second share of the ramp.
 const RAMP: Duration = Duration::from_secs(180);
@@ -22,8 +22,7 @@ const INTERRUPTED: i32 = 130;
 /// # Errors
 /// When it does not come so far, does not end well, or leaves nothing to go on with.
 pub fn cut_off(site: &mut Site, tag: &str, limits: &Limits, logs: &Logs) -> anyhow::Result<Stage> {
-    let mut command = exec::tied(paths::this_program()?, "TERM");
-    command.env("KEEL_PROJECT", &site.stack().project);
+    let mut command = site.xtask()?;
     command.args(["deploy", "--offline", "--build-id", tag]).args(flags(limits));
     let mut deploy = Service::start("deploy", &mut command, logs.path("deploy"), false, Signal::INT, END)?;
     let dir = site.stack().dir();
