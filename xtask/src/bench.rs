@@ -81,9 +81,8 @@ fn big_file() -> anyhow::Result<PathBuf> {
     if file.is_file() {
         return Ok(file);
     }
-    let found = binaries::cargo_build(&["-p", "keel-client", "--bins", "--release"])?;
-    let program = found.get("keel").context("cargo built no binary `keel`")?.clone();
-    let keel = Keel { program, temporal: "127.0.0.1:1".to_owned(), data_dir };
+    let (built, _) = binaries::build_with_load(true)?;
+    let keel = Keel { program: built.keel, temporal: "127.0.0.1:1".to_owned(), data_dir };
     let sample = fresh(&keel, "sample", SAMPLE_ROWS)?;
     let rows = BYTES * SAMPLE_ROWS / std::fs::metadata(&sample)?.len().max(1);
     eprintln!("making a dataset of {rows} rows ({} MB), once", BYTES / 1_000_000);

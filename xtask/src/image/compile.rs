@@ -18,9 +18,6 @@ const SEPARATOR: &str = "\u{1f}";
 /// ordinary build stays as it is.
 const RUSTFLAGS: [&str; 2] = ["-Ctarget-feature=+crt-static", "-Clink-arg=-Wl,--build-id=none"];
 
-/// The profile of what is shipped.
-const PROFILE: &str = "dist";
-
 /// The target that images of this machine's architecture need; static means glibc without a loader.
 ///
 /// # Errors
@@ -39,7 +36,7 @@ fn target() -> anyhow::Result<&'static str> {
 /// The arguments of `cargo build`. All products at once, whichever is wanted: the features of what they share depend on who
 /// is built with whom, and with them the bytes.
 fn arguments(target: &str) -> Vec<&str> {
-    let mut args = vec!["--profile", PROFILE, "--target", target];
+    let mut args = vec!["--release", "--target", target];
     for product in &PRODUCTS {
         args.extend(["-p", product.package]);
     }
