@@ -10,7 +10,7 @@ use keel_types::state::OrderStatus;
 use serde_json::json;
 
 use super::audit::append;
-use super::head::{claim, lock, now};
+use super::head::{Head, claim, lock, now};
 use super::step;
 use crate::count::Change;
 use crate::store::engine::{OpError, Tx, args};
@@ -30,6 +30,7 @@ pub(super) async fn record_decision(
     match head.decision.clone() {
         // A workflow task that is lost behind this is worked on again, at a later time.
         Some(first) if first.is_same(decision) => return Ok(Recorded::Before),
+        Some(first) if is_of_lost_task(&head, &first, decision, owner) => {}
         Some(first) => return Ok(Recorded::Other(first)),
         None if head.status.is_final() => {
             let what = activity::RECORD_DECISION;
@@ -43,16 +44,30 @@ pub(super) async fn record_decision(
         // known.
         Verdict::Reject => ("reject", OrderStatus::Pending),
     };
-    let status = if head.status == OrderStatus::Pending { status } else { head.status };
+    let status = if is_before_steps(head.status) { status } else { head.status };
     let sql = "UPDATE orders SET decision_verdict = $2, decision_by = $3, decision_reason = $4, decision_at = $5, \
          status = $6, updated_at = $7 WHERE order_id = $1";
     let (by, reason) = (decision.by.as_deref(), decision.reason.as_deref());
     tx.execute(sql, args![order_id, verdict, by, reason, &decision.at, status.as_str(), &now()]).await?;
     append(tx, order_id, "decided", &json!(decision), None).await?;
-    if let Some(waited) = waited(tx, order_id, &decision.at).await? {
+    let is_first = head.decision.is_none();
+    if let Some(waited) = waited(tx, order_id, &decision.at).await?.filter(|_| is_first) {
         tx.changes().push(Change::Decided(decision.verdict, waited));
     }
     Ok(Recorded::Now)
+}
+
+/// Whether `first` comes from a workflow task that was lost with its worker after it had been recorded. A run decides once, so
+/// of two decisions of the run that owns the order its history knows only the later one: nobody was told of the other, and
+/// nothing was begun for it. One that is late itself, from a worker that was taken for dead, is the earlier one.
+fn is_of_lost_task(head: &Head, first: &Decision, later: &Decision, owner: Option<&Owner>) -> bool {
+    let time = |decision: &Decision| decision.at.parse::<Timestamp>().ok();
+    let is_later = time(first).zip(time(later)).is_some_and(|(first, later)| first < later);
+    is_later && owner.is_some() && head.owner.as_ref() == owner && is_before_steps(head.status)
+}
+
+const fn is_before_steps(status: OrderStatus) -> bool {
+    matches!(status, OrderStatus::Pending | OrderStatus::Approved)
 }
 
 /// From the moment a run first took the order up to `decided_at`; none for an order that no run took up.

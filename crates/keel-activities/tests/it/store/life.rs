@@ -149,6 +149,23 @@ pub async fn the_first_decision_and_the_first_end_stay(db: &Db) {
     assert_eq!(kinds(&*db.store, "O-1").await, ["placed", "decided", "closed"]);
 }
 
+pub async fn a_decision_of_a_lost_workflow_task_gives_way(db: &Db) {
+    opened(db).await;
+    let at = |at: &str| at.to_owned();
+    let lost = Decision { at: at("2026-11-22T10:00:00.000Z"), ..approval() };
+    let reason = Some("price".to_owned());
+    let kept = Decision { verdict: Verdict::Reject, by: None, reason, at: at("2026-11-22T10:00:09.000Z") };
+    let record = async |decision| db.store.record_decision("O-1", decision, Some(&me())).await.expect("ok");
+    assert_eq!(record(&lost).await, Recorded::Now);
+    assert_eq!(record(&kept).await, Recorded::Now);
+    assert_eq!(record(&kept).await, Recorded::Before);
+    // The worker that was taken for dead reports once more.
+    assert_eq!(record(&lost).await, Recorded::Other(kept.clone()));
+    let seen = db.store.open(Opening::Id("O-1"), Some(&me()), None).await.expect("opened");
+    assert_eq!((seen.status, seen.decision), (OrderStatus::Pending, Some(kept)));
+    assert_eq!(kinds(&*db.store, "O-1").await, ["placed", "decided", "decided"]);
+}
+
 pub async fn a_final_order_begins_nothing(db: &Db) {
     opened(db).await;
     db.store.close_order("O-1", &failed("no"), Some(&me())).await.expect("closed");
