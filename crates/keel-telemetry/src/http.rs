@@ -15,14 +15,14 @@ mod tests;
 pub use level::log_level;
 pub use options::HttpOptions;
 pub use pages::{About, Endpoints, Refreshed, Source};
-pub use probe::{Probe, ProbeError, probe};
+pub use probe::{Probe, ProbeError, change_log_level, current_log_level, probe};
 
 use std::net::{SocketAddr, TcpListener};
 
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::metrics::{Metrics, UPKEEP_INTERVAL};
-use listener::BoundedListener;
+use listener::{BoundedListener, Peer};
 
 /// The endpoints of this process; they answer until the value goes.
 #[derive(Debug)]
@@ -96,8 +96,9 @@ async fn serve(socket: TcpListener, endpoints: Endpoints, stopped: impl Future<O
         }
     };
     let metrics = endpoints.metrics.clone();
+    let pages = pages::router(endpoints).into_make_service_with_connect_info::<Peer>();
     tokio::select! {
-        served = axum::serve(listener, pages::router(endpoints)).into_future() => {
+        served = axum::serve(listener, pages).into_future() => {
             if let Err(error) = served {
                 tracing::error!(%error, "the http endpoints ended");
             }

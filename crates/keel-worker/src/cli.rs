@@ -35,6 +35,12 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Ask the worker that runs with these settings how it is: exit code 0 or 1, for images without a shell.
     Healthcheck(HealthcheckArgs),
+    /// Show or change the log level of the worker that runs with these settings, until that worker ends.
+    LogLevel {
+        /// What `log.level` takes, such as `debug` or `info,keel_activities=debug`; without it the level is shown.
+        #[arg(value_name = "LEVEL")]
+        level: Option<String>,
+    },
     /// Replay saved histories with the workflows of this build; connects to nothing. Exit code 0, or 1 if one fails.
     Replay {
         /// The folder that `keel fleet histories` wrote, or one file of it.

@@ -1,10 +1,12 @@
-//! The worker's HTTP endpoints, and the question whether they are well.
+//! The worker's HTTP endpoints, and what its other commands ask of them.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the answer of a command is what it prints")]
 
 use std::process::ExitCode;
 
 use keel_activities::count;
-use keel_telemetry::http::{About, Endpoints, Probe, log_level, probe};
+use keel_telemetry::http::{
+    About, Endpoints, Probe, ProbeError, change_log_level, current_log_level, log_level, probe,
+};
 use keel_telemetry::{HttpServer, Metrics, Telemetry};
 use keel_types::names::{metric, rebuild, workflow};
 use keel_worker::{Observed, WorkerSettings};
@@ -48,7 +50,21 @@ pub(crate) fn serve(
 
 /// Asks the worker that runs with these settings; success if it is well.
 pub(crate) fn healthcheck(settings: &WorkerSettings, what: Probe) -> ExitCode {
-    match probe(&settings.http, what) {
+    tell(probe(&settings.http, what))
+}
+
+/// Shows the level of the logs of the worker that runs with these settings, or changes it until that worker ends.
+pub(crate) fn level(settings: &WorkerSettings, wanted: Option<&str>) -> ExitCode {
+    tell(
+        wanted.map_or_else(
+            || current_log_level(&settings.http),
+            |wanted| change_log_level(&settings.http, wanted),
+        ),
+    )
+}
+
+fn tell(answered: Result<String, ProbeError>) -> ExitCode {
+    match answered {
         Ok(answer) => {
             println!("{answer}");
             ExitCode::SUCCESS

@@ -47,8 +47,10 @@ fn main() -> ExitCode {
         return config_command::look(&loaded, command);
     }
     let settings = loaded.settings;
-    if let Some(Command::Healthcheck(what)) = &cli.command {
-        return endpoints::healthcheck(&settings, what.probe());
+    match &cli.command {
+        Some(Command::Healthcheck(what)) => return endpoints::healthcheck(&settings, what.probe()),
+        Some(Command::LogLevel { level }) => return endpoints::level(&settings, level.as_deref()),
+        _ => {}
     }
     match start(&cli, &settings) {
         Ok(()) => ExitCode::SUCCESS,
@@ -88,7 +90,9 @@ async fn perform(
             tracing::info!("worker stopped");
         }
         // Answered before anything is set up.
-        Some(Command::Healthcheck(_) | Command::Config(_) | Command::Replay { .. }) => {}
+        Some(
+            Command::Healthcheck(_) | Command::LogLevel { .. } | Command::Config(_) | Command::Replay { .. },
+        ) => {}
         Some(Command::Store(StoreCommand::Seed)) => {
             let store = keel_worker::open_store(settings).await?;
             let seeded = keel_activities::order::seed(store.as_ref()).await?;

@@ -1,23 +1,36 @@
 //! `/log/level`: reading and changing the level of the logs while the process runs.
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use super::listener::Peer;
 use crate::logs::{LevelError, LogLevel};
 
-/// `GET /log/level` shows the level, `PUT` with the text of `log.level` changes it until the process ends.
+/// Where the level is.
+pub(super) const PATH: &str = "/log/level";
+
+/// `GET /log/level` shows the level to whoever asks; `PUT` with the text of `log.level` changes it until the process ends. The
+/// endpoints know nobody's name, so that only this machine, or container, may change anything.
 pub fn log_level(level: LogLevel) -> Router {
-    Router::new().route("/log/level", get(show).put(change)).with_state(level)
+    Router::new().route(PATH, get(show).put(change)).with_state(level)
 }
 
 async fn show(State(level): State<LogLevel>) -> String {
     level.current() + "\n"
 }
 
-async fn change(State(level): State<LogLevel>, wanted: String) -> Response {
+async fn change(
+    State(level): State<LogLevel>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    wanted: String,
+) -> Response {
+    if !peer.is_local {
+        let why = "the log level is changed from inside only: run `keel-worker log-level LEVEL` where the worker runs\n";
+        return (StatusCode::FORBIDDEN, why).into_response();
+    }
     let before = level.current();
     match level.set(&wanted) {
         Ok(()) => {

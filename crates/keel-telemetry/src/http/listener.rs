@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -94,6 +95,25 @@ impl BoundedStream {
         }
         outcome
     }
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer {
+    /// Whether it is a process of this machine or container, as far as addresses tell.
+    pub(super) is_local: bool,
+}
+
+impl Connected<IncomingStream<'_, BoundedListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, BoundedListener>) -> Self {
+        let own = stream.io().stream.local_addr();
+        Self { is_local: is_local(stream.remote_addr().ip(), own.ok().map(|own| own.ip())) }
+    }
+}
+
+pub(super) fn is_local(peer: IpAddr, own: Option<IpAddr>) -> bool {
+    let peer = peer.to_canonical();
+    peer.is_loopback() || own.is_some_and(|own| own.to_canonical() == peer)
 }
 
 impl AsyncRead for BoundedStream {

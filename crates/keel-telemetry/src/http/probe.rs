@@ -1,10 +1,10 @@
-//! Asking a process's own endpoints, for images that have neither a shell nor curl.
+//! Asking a process's own endpoints and changing its log level, for images that have neither a shell nor curl.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use super::HttpOptions;
+use super::{HttpOptions, level};
 
 /// A probe that waits longer has failed anyway.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -59,6 +59,26 @@ impl Probe {
 /// # Errors
 /// [`ProbeError`] when nobody answers within 5 s or the answer is not good.
 pub fn probe(options: &HttpOptions, probe: Probe) -> Result<String, ProbeError> {
+    call(options, "GET", probe.path(), "")
+}
+
+/// The level of the logs of the process that listens on `options.listen`.
+///
+/// # Errors
+/// As for [`probe`].
+pub fn current_log_level(options: &HttpOptions) -> Result<String, ProbeError> {
+    call(options, "GET", level::PATH, "")
+}
+
+/// Changes that level until the process ends, and returns it as it is then; `wanted` is what `log.level` takes.
+///
+/// # Errors
+/// As for [`probe`]; [`ProbeError::Unwell`] says what is wrong with `wanted`.
+pub fn change_log_level(options: &HttpOptions, wanted: &str) -> Result<String, ProbeError> {
+    call(options, "PUT", level::PATH, wanted)
+}
+
+fn call(options: &HttpOptions, method: &str, path: &str, body: &str) -> Result<String, ProbeError> {
     let listen = options.listen.trim();
     if options.is_off() {
         return Err(ProbeError::Off);
@@ -68,7 +88,11 @@ pub fn probe(options: &HttpOptions, probe: Probe) -> Result<String, ProbeError> 
     if address.port() == 0 {
         return Err(ProbeError::Off);
     }
-    let text = ask(address, probe.path()).map_err(silent)?;
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
+    let text = ask(address, &request).map_err(silent)?;
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let body = body.trim();
     match head.split(' ').nth(1) {
@@ -88,13 +112,13 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-fn ask(address: SocketAddr, path: &str) -> std::io::Result<String> {
+fn ask(address: SocketAddr, request: &str) -> std::io::Result<String> {
     let end = Instant::now() + LIMIT;
     let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
     let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
     stream.set_read_timeout(Some(left))?;
     stream.set_write_timeout(Some(left))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    stream.write_all(request.as_bytes())?;
     let mut bytes = Vec::new();
     stream.take(MAX_ANSWER).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

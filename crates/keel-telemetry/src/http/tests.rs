@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::put;
 
-use super::listener::{MAX_CONNECTIONS, MAX_SILENCE};
+use super::listener::{MAX_CONNECTIONS, MAX_SILENCE, is_local};
 use super::{About, Endpoints, HttpError, HttpOptions, HttpServer, Probe, ProbeError, probe};
 use crate::health::{Health, Phase};
 use crate::metrics::Metrics;
@@ -179,4 +179,15 @@ fn a_request_that_trickles_in_is_cut_off() {
     };
     assert!(ended, "a slow client holds its connection");
     assert_eq!(get(&server, "/livez").0, 200);
+}
+
+#[test]
+fn this_machine_is_told_from_others() {
+    let is_local = |peer: &str, own: &str| is_local(peer.parse().unwrap(), own.parse().ok());
+    assert!(is_local("127.0.0.1", "127.0.0.1"));
+    assert!(is_local("::ffff:127.0.0.1", "::"));
+    assert!(is_local("::1", ""));
+    assert!(is_local("172.18.0.5", "::ffff:172.18.0.5"), "asked on the address it listens on");
+    assert!(!is_local("172.18.0.1", "172.18.0.5"), "the host is not the container");
+    assert!(!is_local("::ffff:172.18.0.1", ""));
 }

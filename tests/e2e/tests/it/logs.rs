@@ -84,8 +84,15 @@ fn a_line_of_a_workflow_is_written_once_although_it_is_replayed() {
 
 #[test]
 fn the_level_is_changed_while_the_worker_runs() {
-    let world = World::with_worker(&[]);
+    let mut world = World::with_worker(&[]);
     assert_eq!(world.get("/log/level"), (200, "info\n".to_owned()));
+    let address = world.http_address();
+    world.set("KEEL__HTTP__LISTEN", &address);
+    let refused = world.keel_worker(&["log-level", "loud=loud"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("write info, debug"), "{refused:#?}");
+    assert_eq!(world.keel_worker(&["log-level", "warn"]).ok().stdout, "warn\n");
+    assert_eq!(world.keel_worker(&["log-level"]).ok().stdout, "warn\n");
+    assert_eq!(world.put("/log/level", "info"), (200, "info\n".to_owned()));
     let (status, text) = world.put("/log/level", "loud=loud");
     assert!(status == 400 && text.contains("write info, debug"), "{status} {text}");
     let submit = || {
