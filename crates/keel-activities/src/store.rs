@@ -63,8 +63,8 @@ pub trait Store: Debug + Send + Sync {
         take_from: Option<&Owner>,
     ) -> StoreResult<OrderRecord>;
 
-    /// Records the decision that counts. The first one stays, unless the run that owns the order decides otherwise later: then
-    /// the first came from a workflow task that was lost with its worker.
+    /// Records the decision that counts. The first one stays, unless the same run decides otherwise later and has begun
+    /// nothing: then the first came from a workflow task that was lost with its worker.
     async fn record_decision(
         &self,
         order_id: &str,

@@ -35,6 +35,8 @@ on_both![
     life::a_late_report_never_revives_what_is_undone,
     life::the_first_decision_and_the_first_end_stay,
     life::a_decision_of_a_lost_workflow_task_gives_way,
+    life::a_decision_that_was_acted_upon_stays,
+    life::a_decision_of_a_run_before_a_reset_stays,
     life::a_final_order_begins_nothing,
     life::a_completed_order_is_not_undone,
     life::completing_needs_every_step,

@@ -47,3 +47,20 @@ async fn change(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_this_machine_changes_the_level() {
+        let (_filter, level) = LogLevel::new("info").unwrap();
+        let put = async |is_local| {
+            change(State(level.clone()), ConnectInfo(Peer { is_local }), "debug".to_owned()).await.status()
+        };
+        assert_eq!(put(false).await, StatusCode::FORBIDDEN);
+        assert_eq!(level.current(), "info");
+        assert_eq!(put(true).await, StatusCode::OK);
+        assert_eq!(level.current(), "debug");
+    }
+}

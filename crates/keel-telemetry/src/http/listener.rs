@@ -100,20 +100,20 @@ impl BoundedStream {
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer {
-    /// Whether it is a process of this machine or container, as far as addresses tell.
+    /// Whether it is a process of this machine or container, as far as addresses tell: asked from the address that is asked.
     pub(super) is_local: bool,
 }
 
 impl Connected<IncomingStream<'_, BoundedListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, BoundedListener>) -> Self {
         let own = stream.io().stream.local_addr();
-        Self { is_local: is_local(stream.remote_addr().ip(), own.ok().map(|own| own.ip())) }
+        Self { is_local: own.is_ok_and(|own| is_local(stream.remote_addr().ip(), own.ip())) }
     }
 }
 
-pub(super) fn is_local(peer: IpAddr, own: Option<IpAddr>) -> bool {
-    let peer = peer.to_canonical();
-    peer.is_loopback() || own.is_some_and(|own| own.to_canonical() == peer)
+/// Not every loopback address is: a proxy in the same pod may pass on others' requests from one of its own.
+pub(super) fn is_local(peer: IpAddr, own: IpAddr) -> bool {
+    peer.to_canonical() == own.to_canonical()
 }
 
 impl AsyncRead for BoundedStream {

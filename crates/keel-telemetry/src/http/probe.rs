@@ -98,6 +98,9 @@ fn call(options: &HttpOptions, method: &str, path: &str, body: &str) -> Result<S
     match head.split(' ').nth(1) {
         Some("200") => Ok(body.to_owned()),
         Some(_) if !body.is_empty() => Err(ProbeError::Unwell(body.to_owned())),
+        Some(status) if status.parse::<u16>().is_ok() => {
+            Err(ProbeError::Unwell(format!("{address} has no {path} (status {status}): is it a worker?")))
+        }
         _ => Err(ProbeError::Unwell(format!("{address} is not a Keel process: it does not speak HTTP"))),
     }
 }

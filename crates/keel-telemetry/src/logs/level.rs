@@ -31,7 +31,7 @@ pub struct LogLevel {
 }
 
 impl LogLevel {
-    pub(super) fn new(level: &str) -> Result<(reload::Layer<EnvFilter, Registry>, Self), LevelError> {
+    pub(crate) fn new(level: &str) -> Result<(reload::Layer<EnvFilter, Registry>, Self), LevelError> {
         let (layer, filter) = reload::Layer::new(parse(level)?);
         Ok((layer, Self { current: Arc::new(Mutex::new(level.to_owned())), filter }))
     }

@@ -30,7 +30,7 @@ pub(super) async fn record_decision(
     match head.decision.clone() {
         // A workflow task that is lost behind this is worked on again, at a later time.
         Some(first) if first.is_same(decision) => return Ok(Recorded::Before),
-        Some(first) if is_of_lost_task(&head, &first, decision, owner) => {}
+        Some(first) if owner.is_some() && is_of_lost_task(tx, &head, &first, decision).await? => {}
         Some(first) => return Ok(Recorded::Other(first)),
         None if head.status.is_final() => {
             let what = activity::RECORD_DECISION;
@@ -44,7 +44,7 @@ pub(super) async fn record_decision(
         // known.
         Verdict::Reject => ("reject", OrderStatus::Pending),
     };
-    let status = if is_before_steps(head.status) { status } else { head.status };
+    let status = if is_undecided_or_approved(head.status) { status } else { head.status };
     let sql = "UPDATE orders SET decision_verdict = $2, decision_by = $3, decision_reason = $4, decision_at = $5, \
          status = $6, updated_at = $7 WHERE order_id = $1";
     let (by, reason) = (decision.by.as_deref(), decision.reason.as_deref());
@@ -58,15 +58,27 @@ pub(super) async fn record_decision(
 }
 
 /// Whether `first` comes from a workflow task that was lost with its worker after it had been recorded. A run decides once, so
-/// of two decisions of the run that owns the order its history knows only the later one: nobody was told of the other, and
-/// nothing was begun for it. One that is late itself, from a worker that was taken for dead, is the earlier one.
-fn is_of_lost_task(head: &Head, first: &Decision, later: &Decision, owner: Option<&Owner>) -> bool {
+/// that of two decisions of one run its history knows only the later: nobody was told of the other, and nothing was begun
+/// for it. The run is the same if nobody has taken the order since; a run that was reset has. A report that is late itself,
+/// from a worker taken for dead, is the earlier one. Clocks of servers that disagree by more than the two are apart make
+/// this miss, never replace what counts.
+async fn is_of_lost_task(
+    tx: &mut dyn Tx,
+    head: &Head,
+    first: &Decision,
+    later: &Decision,
+) -> Result<bool, OpError> {
     let time = |decision: &Decision| decision.at.parse::<Timestamp>().ok();
     let is_later = time(first).zip(time(later)).is_some_and(|(first, later)| first < later);
-    is_later && owner.is_some() && head.owner.as_ref() == owner && is_before_steps(head.status)
+    if !is_later || !is_undecided_or_approved(head.status) {
+        return Ok(false);
+    }
+    let sql = "SELECT 1 FROM order_events WHERE order_id = $1 AND (kind = 'owned' OR kind LIKE 'step%') \
+         AND seq > (SELECT MAX(seq) FROM order_events WHERE order_id = $1 AND kind = 'decided')";
+    Ok(tx.rows(sql, args![&head.order_id]).await?.is_empty())
 }
 
-const fn is_before_steps(status: OrderStatus) -> bool {
+const fn is_undecided_or_approved(status: OrderStatus) -> bool {
     matches!(status, OrderStatus::Pending | OrderStatus::Approved)
 }
 

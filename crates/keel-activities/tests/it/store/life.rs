@@ -15,8 +15,14 @@ fn approval() -> Decision {
         verdict: Verdict::Approve,
         by: Some("m@x".to_owned()),
         reason: None,
-        at: "2026-01-01".to_owned(),
+        at: "2026-11-22T10:00:00.000Z".to_owned(),
     }
+}
+
+/// A decision against it, nine seconds later.
+fn rejection() -> Decision {
+    let reason = Some("price".to_owned());
+    Decision { verdict: Verdict::Reject, by: None, reason, at: "2026-11-22T10:00:09.000Z".to_owned() }
 }
 
 fn failed(message: &str) -> Outcome {
@@ -138,10 +144,10 @@ pub async fn a_late_report_never_revives_what_is_undone(db: &Db) {
 
 pub async fn the_first_decision_and_the_first_end_stay(db: &Db) {
     opened(db).await;
-    let reject = Decision { verdict: Verdict::Reject, reason: Some("price".to_owned()), ..approval() };
-    assert_eq!(db.store.record_decision("O-1", &reject, Some(&me())).await.expect("ok"), Recorded::Now);
-    let other = db.store.record_decision("O-1", &approval(), Some(&me())).await.expect("ok");
-    assert_eq!(other, Recorded::Other(reject));
+    let rejected_before = Decision { at: approval().at, ..rejection() };
+    let record = async |decision: &Decision| db.store.record_decision("O-1", decision, Some(&me())).await;
+    assert_eq!(record(&rejected_before).await.expect("ok"), Recorded::Now);
+    assert_eq!(record(&approval()).await.expect("ok"), Recorded::Other(rejected_before));
     let rejected = Outcome { status: OrderStatus::Rejected, failure: None };
     assert_eq!(db.store.close_order("O-1", &rejected, Some(&me())).await.expect("ok"), Recorded::Now);
     let other = db.store.close_order("O-1", &failed("no"), Some(&me())).await.expect("ok");
@@ -151,19 +157,40 @@ pub async fn the_first_decision_and_the_first_end_stay(db: &Db) {
 
 pub async fn a_decision_of_a_lost_workflow_task_gives_way(db: &Db) {
     opened(db).await;
-    let at = |at: &str| at.to_owned();
-    let lost = Decision { at: at("2026-11-22T10:00:00.000Z"), ..approval() };
-    let reason = Some("price".to_owned());
-    let kept = Decision { verdict: Verdict::Reject, by: None, reason, at: at("2026-11-22T10:00:09.000Z") };
-    let record = async |decision| db.store.record_decision("O-1", decision, Some(&me())).await.expect("ok");
-    assert_eq!(record(&lost).await, Recorded::Now);
-    assert_eq!(record(&kept).await, Recorded::Now);
-    assert_eq!(record(&kept).await, Recorded::Before);
+    let (lost, kept) = (approval(), rejection());
+    let record = async |decision: &Decision, owner: Option<&Owner>| {
+        db.store.record_decision("O-1", decision, owner).await.expect("ok")
+    };
+    assert_eq!(record(&lost, Some(&me())).await, Recorded::Now);
+    assert_eq!(record(&kept, None).await, Recorded::Other(lost.clone()), "nobody's run");
+    assert_eq!(record(&kept, Some(&me())).await, Recorded::Now);
+    assert_eq!(record(&kept, Some(&me())).await, Recorded::Before);
     // The worker that was taken for dead reports once more.
-    assert_eq!(record(&lost).await, Recorded::Other(kept.clone()));
+    assert_eq!(record(&lost, Some(&me())).await, Recorded::Other(kept.clone()));
     let seen = db.store.open(Opening::Id("O-1"), Some(&me()), None).await.expect("opened");
     assert_eq!((seen.status, seen.decision), (OrderStatus::Pending, Some(kept)));
     assert_eq!(kinds(&*db.store, "O-1").await, ["placed", "decided", "decided"]);
+}
+
+pub async fn a_decision_that_was_acted_upon_stays(db: &Db) {
+    opened(db).await;
+    let record = async |decision: &Decision, owner: &Owner| {
+        db.store.record_decision("O-1", decision, Some(owner)).await.expect("ok")
+    };
+    assert_eq!(record(&approval(), &me()).await, Recorded::Now);
+    db.store.reserve("O-1", Some(&me())).await.expect("reserved");
+    assert_eq!(record(&rejection(), &me()).await, Recorded::Other(approval()));
+}
+
+/// A run that was reset has another id, never opened the order, and asks twice when its workflow task is lost.
+pub async fn a_decision_of_a_run_before_a_reset_stays(db: &Db) {
+    opened(db).await;
+    let reset = Owner { run_id: "run-reset".to_owned(), ..me() };
+    db.store.record_decision("O-1", &approval(), Some(&me())).await.expect("recorded");
+    for _ in 0..2 {
+        let later = db.store.record_decision("O-1", &rejection(), Some(&reset)).await.expect("ok");
+        assert_eq!(later, Recorded::Other(approval()));
+    }
 }
 
 pub async fn a_final_order_begins_nothing(db: &Db) {
