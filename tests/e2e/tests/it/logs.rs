@@ -74,6 +74,10 @@ fn a_line_of_a_workflow_is_written_once_although_it_is_replayed() {
             .count()
     };
     eventually("the line", || (waits(&world) == 1).then_some(()));
+    // A workflow task that is lost before the server has it is no replay: it is done again, with its lines.
+    let waits_by_timer = |event: &Value| event["eventType"] == "EVENT_TYPE_TIMER_STARTED";
+    let answered = || world.history(&format!("order-{id}")).iter().any(waits_by_timer).then_some(());
+    eventually("an answered workflow task", answered);
     // The next worker has to replay the run to go on with it. Its log goes on in the same file.
     world.kill_worker();
     world.start_worker();
