@@ -74,7 +74,7 @@ pub fn build_for_tests() -> anyhow::Result<Binaries> {
 ///
 /// # Errors
 /// When cargo fails; it has said why.
-pub fn cargo_build(args: &[&str]) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+fn cargo_build(args: &[&str]) -> anyhow::Result<BTreeMap<String, PathBuf>> {
     cargo_build_with(exec::cargo(), args)
 }
 

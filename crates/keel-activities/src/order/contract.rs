@@ -33,7 +33,8 @@ impl OrderActivities {
         self.open(&input, owner(&ctx), is_running).await
     }
 
-    /// Records the decision that counts: the first one, unless that was lost with its workflow task and its run decides otherwise.
+    /// Records the decision that counts: the first one, unless that was lost with its workflow task and its run
+    /// decides otherwise.
     ///
     /// Key: the order id. Timeout: short, store only. Retried: store faults.
     #[activity(definition = contract::RecordDecision)]

@@ -24,7 +24,8 @@ impl OrderActivities {
             let order_id = &record.order_id;
             tracing::warn!(order_id, ?first, later = ?record.decision, "another decision was recorded first and stays");
             let message = format!(
-                "order {order_id} was already decided otherwise, by another run or by a worker that came first: look at it with `keel order show {order_id}`"
+                "order {order_id} was already decided otherwise, by another run or by a worker that came first: look \
+                 at it with `keel order show {order_id}`"
             );
             return Err(application(FailureType::OrderInProgress, message));
         }

@@ -8,7 +8,9 @@ use axum::Router;
 use axum::routing::put;
 
 use super::listener::{MAX_CONNECTIONS, MAX_SILENCE, is_local};
-use super::{About, Endpoints, HttpError, HttpOptions, HttpServer, Probe, ProbeError, probe};
+use super::{
+    About, Endpoints, HttpError, HttpOptions, HttpServer, Probe, ProbeError, current_log_level, probe,
+};
 use crate::health::{Health, Phase};
 use crate::metrics::Metrics;
 
@@ -127,6 +129,8 @@ fn a_probe_asks_whoever_listens() {
     let everywhere = listen(&format!("0.0.0.0:{}", server.address().port()));
     assert_eq!(probe(&everywhere, Probe::Ready).unwrap(), "ok");
     assert_eq!(probe(&everywhere, Probe::Startup).unwrap(), "ok");
+    let missing = current_log_level(&everywhere).unwrap_err().to_string();
+    assert!(missing.contains("has no /log/level (status 404)"), "{missing}");
     assert!(matches!(probe(&listen(""), Probe::Ready), Err(ProbeError::Off)));
     assert!(matches!(probe(&listen("[::]:0"), Probe::Ready), Err(ProbeError::Off)));
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

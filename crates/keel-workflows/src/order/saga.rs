@@ -54,16 +54,13 @@ impl<'a> Saga<'a> {
                     self.ctx.state_mut(|s| s.desk.step_done(step));
                 }
                 Err(StepError::Refused(failure)) => return SagaEnd::Failed(failure),
-                Err(StepError::InDoubt(failure)) => {
+                Err(StepError::InDoubt(failure)) if !self.ctx.cancellation_token().is_cancelled() => {
                     self.may_have_happened(step);
-                    // An attempt that fails after the cancellation is not repeated, and ends the step with its own failure.
-                    if self.ctx.cancellation_token().is_cancelled() {
-                        return SagaEnd::Cancelled;
-                    }
                     let kind = failure.kind.or(Some(FailureType::StepFailed));
                     return SagaEnd::Failed(OrderFailure { kind, ..failure });
                 }
-                Err(StepError::Cancelled) => {
+                // An attempt that fails after the cancellation is not repeated, and ends the step with its own failure.
+                Err(StepError::InDoubt(_) | StepError::Cancelled) => {
                     self.may_have_happened(step);
                     return SagaEnd::Cancelled;
                 }

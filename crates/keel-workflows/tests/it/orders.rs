@@ -35,6 +35,16 @@ async fn opened(handle: &Handle<InteractiveOrder>) -> OrderState {
         .await
 }
 
+/// An approved order that is cancelled while `step` runs. The cancellation has reached the server.
+async fn cancelled_at(bench: &Bench, step: &str) -> Handle<InteractiveOrder> {
+    let handle = bench.start_order(&unique("ORDER")).await;
+    approve(&handle, "m@company.com").await;
+    let at_step = || async { (state(&handle).await.current_step.as_deref() == Some(step)).then_some(()) };
+    eventually(step, at_step).await;
+    within(handle.cancel(WorkflowCancelOptions::default())).await.unwrap();
+    handle
+}
+
 async fn decide(handle: &Handle<InteractiveOrder>, decision: &str, by: &str) -> Result<OrderState, String> {
     let request = DecideRequest {
         decision: decision.to_owned(),
@@ -231,13 +241,7 @@ async fn cancelling_in_the_middle_undoes_what_was_done() {
     let gate = Arc::new(Semaphore::new(0));
     let fakes = Fakes::with("chargePayment", Play::Wait(gate.clone()));
     with_worker(fakes, quick(), |bench| async move {
-        let handle = bench.start_order(&unique("ORDER")).await;
-        approve(&handle, "m@company.com").await;
-        eventually("the charge", || async {
-            (state(&handle).await.current_step.as_deref() == Some("chargePayment")).then_some(())
-        })
-        .await;
-        within(handle.cancel(WorkflowCancelOptions::default())).await.unwrap();
+        let handle = cancelled_at(&bench, "chargePayment").await;
         gate.add_permits(10);
         assert_eq!(end(&handle).await.unwrap_err().0, "cancelled");
         let steps = steps(&bench);
@@ -255,14 +259,7 @@ async fn a_step_that_fails_after_the_cancellation_does_not_make_the_order_failed
     let fakes =
         Fakes::with("bookShipment", Play::WaitThenFault(gate.clone(), FailureType::ProviderUnavailable));
     with_worker(fakes, quick(), |bench| async move {
-        let handle = bench.start_order(&unique("ORDER")).await;
-        approve(&handle, "m@company.com").await;
-        eventually("the booking", || async {
-            (state(&handle).await.current_step.as_deref() == Some("bookShipment")).then_some(())
-        })
-        .await;
-        within(handle.cancel(WorkflowCancelOptions::default())).await.unwrap();
-        // The cancellation has reached the server before the attempt ends.
+        let handle = cancelled_at(&bench, "bookShipment").await;
         gate.add_permits(10);
         assert_eq!(end(&handle).await.unwrap_err().0, "cancelled");
         let undone = ["cancelShipment", "refundPayment", "releaseInventory"];
