@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sqlx::migrate::Migrator;
@@ -19,8 +19,8 @@ use crate::count::Change;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// Tries to migrate when several workers open a new file at once: SQLite has no lock for migrations.
-const MIGRATION_TRIES: u32 = 5;
+/// Pause between two tries to open a file that another process is just creating.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
 pub(super) struct SqliteBackend {
@@ -46,7 +46,8 @@ impl SqliteBackend {
         let pool =
             || SqlitePoolOptions::new().acquire_timeout(options.acquire_timeout).test_before_acquire(false);
         // One writer waits in our own fair queue instead of SQLite's polling.
-        let writer = pool().max_connections(1).connect_with(connect.clone()).await.map_err(open)?;
+        let writer = pool().max_connections(1).connect_lazy_with(connect.clone());
+        first_connection(&writer, options.acquire_timeout).await.map_err(open)?;
         migrate(&writer)
             .await
             .map_err(|source| ConnectError::Migrate { store: store.clone(), source: Box::new(source) })?;
@@ -65,18 +66,32 @@ fn create_folder(file: &Path) -> Result<(), ConnectError> {
         .map_err(|source| ConnectError::Folder { path: folder.display().to_string(), source })
 }
 
-async fn migrate(pool: &SqlitePool) -> Result<(), sqlx::migrate::MigrateError> {
-    let mut tries = 1;
+/// Opens the file, which the first one to do so puts into WAL mode. SQLite answers the others with "database is locked" at
+/// once, without its busy timeout, because waiting while each reads and wants to write could last for ever.
+async fn first_connection(pool: &SqlitePool, limit: Duration) -> Result<(), sqlx::Error> {
+    let deadline = Instant::now() + limit;
     loop {
-        match MIGRATIONS.run(pool).await {
-            Err(error) if tries == MIGRATION_TRIES => return Err(error),
-            Err(_) => {
-                tokio::time::sleep(Duration::from_millis(50) * tries).await;
-                tries += 1;
+        match pool.acquire().await {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => {
+                tokio::time::sleep(BUSY_PAUSE).await;
             }
-            Ok(()) => return Ok(()),
+            other => return other.map(drop),
         }
     }
+}
+
+/// Whether another connection is in the way: `SQLITE_BUSY`, the low byte of whatever extended code says more.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == 5)
+}
+
+/// Migrates in one transaction that writes from its beginning, so that of several processes one does it and the others wait
+/// and find it done: the migrator has no lock of its own for SQLite.
+async fn migrate(pool: &SqlitePool) -> Result<(), sqlx::migrate::MigrateError> {
+    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+    MIGRATIONS.run(&mut *transaction).await?;
+    Ok(transaction.commit().await?)
 }
 
 #[async_trait]
