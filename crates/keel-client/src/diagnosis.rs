@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
-use temporalio_common::protos::temporal::api::enums::v1::{NamespaceState, TaskQueueType};
+use temporalio_common::protos::temporal::api::enums::v1::TaskQueueType;
 use temporalio_common::protos::temporal::api::taskqueue::v1::TaskQueue;
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
     DescribeNamespaceRequest, DescribeTaskQueueRequest, GetSystemInfoRequest, PollActivityTaskQueueRequest,
@@ -36,6 +36,9 @@ pub struct NamespaceView {
     pub state: String,
     /// How long closed runs are kept, in hours.
     pub retention_hours: Option<u64>,
+    /// Whether the server answers the polls of a worker that leaves. Where it does not, they are dropped, sometimes with a
+    /// task (`frontend.enableCancelWorkerPollsOnShutdown`).
+    pub answers_leaving_workers: bool,
 }
 
 /// How far the server's clock is ahead of ours (negative: behind). It lies between the two bounds, which are apart by the
@@ -107,12 +110,13 @@ pub async fn namespace(caller: &Caller) -> Result<NamespaceView, CallError> {
     let mut service = caller.client().connection().workflow_service();
     let answer = caller.bounded(attempt, service.describe_namespace(caller.request(message))).await?;
     let answer = answer.into_inner();
-    let state = answer.namespace_info.map_or(NamespaceState::Unspecified, |info| info.state());
+    let info = answer.namespace_info.unwrap_or_default();
     let retention = answer.config.and_then(|config| config.workflow_execution_retention_ttl);
     let retention = retention.and_then(|retention| Duration::try_from(retention).ok());
     Ok(NamespaceView {
-        state: state.as_str_name().trim_start_matches("NAMESPACE_STATE_").to_ascii_lowercase(),
+        state: info.state().as_str_name().trim_start_matches("NAMESPACE_STATE_").to_ascii_lowercase(),
         retention_hours: retention.map(|retention| retention.as_secs() / 3600),
+        answers_leaving_workers: info.capabilities.is_some_and(|can| can.worker_poll_complete_on_shutdown),
     })
 }
 

@@ -18,6 +18,7 @@ use crate::gate::Gate;
 use crate::intercept::{ActivityWatch, WorkflowWatch};
 use crate::load::Load;
 use crate::providers::Providers;
+use crate::recall::Recall;
 use crate::settings::tuning::{Tuning, controller};
 use crate::sticky::Sticky;
 use crate::{WorkerError, WorkerSettings};
@@ -123,11 +124,16 @@ impl Parts {
         keel_workflows::register(&mut worker, &self.workflows).map_err(create)?;
         let gate = Gate::default();
         let worker = gated(runtime, client, worker, &gate)?;
-        Ok((worker, Farewell { client: client.clone(), gate, sticky, load: Arc::clone(load) }))
+        let recall = Recall {
+            client: client.clone(),
+            task_queue: options.task_queue.clone(),
+            instance: worker.worker_instance_key().to_string(),
+        };
+        Ok((worker, Farewell { client: client.clone(), gate, sticky, recall, load: Arc::clone(load) }))
     }
 }
 
-/// What `Worker::new` of the SDK does, with the gate put before its workflow polls.
+/// What `Worker::new` of the SDK does, with the gate put before its polls.
 fn gated(
     runtime: &CoreRuntime,
     client: &Client,

@@ -3,8 +3,8 @@
 //! In the middle of a workflow task it must not be told: a local activity that the task asks for next is not begun any
 //! more, and the task times out ten seconds later. Just as lost is a task that the server hands out at the very moment
 //! the polls are dropped. So first the gate before new polls is closed and the worker's own queue is emptied; then the
-//! polls that are left come home, at once under load. A poll that waits at an idle queue does not; it may be dropped when
-//! nothing is to be expected.
+//! polls that are left are called home. Where the server cannot do that, they come home at once under load, but a poll that
+//! waits at an idle queue does not; it may be dropped when nothing is to be expected.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::gate::Gate;
 use crate::load::Load;
+use crate::recall::Recall;
+use crate::slot::Line;
 use crate::sticky::{Sticky, retire};
 
 /// Longest wait for any moment, from the hurry on.
-pub(crate) const LONGEST: Duration = Duration::from_secs(8);
+pub(crate) const LONGEST: Duration = Duration::from_secs(9);
 /// How long the best moment is waited for when the process stops, and when the worker is only replaced.
 const SILENT_SOON: Duration = Duration::from_secs(3);
 const SILENT: Duration = Duration::from_secs(20);
@@ -35,6 +37,8 @@ const EMPTYING: Duration = Duration::from_secs(3);
 /// unloaded is refused, and the SDK's client begins it again after a pause.
 const ARRIVE: Duration = Duration::from_millis(50);
 const HOME: Duration = Duration::from_millis(50);
+/// How long all other polls are called home at most.
+const RECALL: Duration = Duration::from_secs(1);
 /// How long the name of the sticky queue is looked for, and how often.
 const SEARCH: Duration = Duration::from_secs(2);
 const SEARCH_STEP: Duration = Duration::from_millis(50);
@@ -47,6 +51,7 @@ pub(crate) struct Farewell {
     pub(crate) client: Client,
     pub(crate) gate: Gate,
     pub(crate) sticky: Arc<Sticky>,
+    pub(crate) recall: Recall,
     pub(crate) load: Arc<Load>,
 }
 
@@ -60,6 +65,7 @@ impl Farewell {
             let _ = timeout(EMPTYING, self.empty(&queue)).await;
             self.gate.close();
         }
+        let _ = timeout(RECALL, self.call_home()).await;
         self.lull(hurry).await;
     }
 
@@ -71,11 +77,7 @@ impl Farewell {
     async fn empty(&self, queue: &str) {
         loop {
             let _ = timeout(CALL, retire(&self.client, queue)).await;
-            let home = Instant::now() + HOME;
-            while self.gate.sticky_polls() > 0 && Instant::now() < home {
-                sleep(STEP).await;
-            }
-            if self.gate.sticky_polls() > 0 {
+            if !self.come_home(|gate| gate.polls(Line::Sticky) == 0).await {
                 continue;
             }
             if self.gate.is_dry() {
@@ -85,6 +87,27 @@ impl Farewell {
             sleep(ARRIVE).await;
             self.gate.close();
         }
+    }
+
+    /// Brings home whatever polls are left, those for activities included, if the server can. It asks again for those that
+    /// were only on their way to it.
+    async fn call_home(&self) {
+        if !self.recall.is_known().await {
+            return;
+        }
+        while self.gate.all_polls() > 0 {
+            self.recall.ask().await;
+            self.come_home(|gate| gate.all_polls() == 0).await;
+        }
+    }
+
+    /// Waits a moment for polls, and says whether they are `home`.
+    async fn come_home(&self, home: impl Fn(&Gate) -> bool) -> bool {
+        let until = Instant::now() + HOME;
+        while !home(&self.gate) && Instant::now() < until {
+            sleep(STEP).await;
+        }
+        home(&self.gate)
     }
 
     /// Asks for the queue's name until it is known or does not matter, for a while.
@@ -112,7 +135,7 @@ impl Farewell {
                 || self.load.is_silent(SILENCE, YOUNG)
                 || now > silent_until && self.load.is_quiet()
             {
-                tracing::debug!(polls = self.gate.polls(), "an SDK worker stops");
+                tracing::debug!(polls = self.gate.all_polls(), "an SDK worker stops");
                 return;
             }
             if now > silent_until + ANY {

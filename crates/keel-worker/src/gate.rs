@@ -1,24 +1,18 @@
-//! The gate in front of an SDK worker's workflow polls.
+//! The gate in front of an SDK worker's polls for workflow tasks and activities.
 //!
-//! A poll that is dropped while the server answers it takes a workflow task with it, and the SDK drops its polls when it
-//! is told to shut down. So before that the gate is closed: polls under way still bring home what they get, new ones are
-//! not begun, and once none is left nothing can be lost. The SDK asks for a slot before each poll, and that is where the
-//! gate stands.
+//! A poll that is dropped while the server answers it takes a task with it, and the SDK drops its polls when it is told to
+//! shut down. So before that the gate is closed: polls under way still bring home what they get, new ones are not begun,
+//! and once none is left nothing can be lost. The SDK asks for a slot before each poll, and that is where the gate stands.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use async_trait::async_trait;
-use temporalio_sdk_core::{
-    ActivitySlotKind, LocalActivitySlotKind, NexusSlotKind, SlotMarkUsedContext, SlotReleaseContext,
-    SlotReservationContext, SlotSupplier, SlotSupplierPermit, WorkerTuner, WorkflowSlotKind,
-};
+use temporalio_sdk_core::WorkerTuner;
 use tokio::sync::watch;
 
-use crate::slot::{Inner, Slot};
+use crate::slot::Line;
 
-type Supplier<K> = Arc<dyn SlotSupplier<SlotKind = K> + Send + Sync>;
+mod slots;
 
 /// Which polls may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,16 +24,16 @@ enum Open {
 }
 
 impl Open {
-    const fn admits(self, sticky: bool) -> bool {
+    const fn admits(self, line: Line) -> bool {
         match self {
             Self::All => true,
-            Self::Sticky => sticky,
+            Self::Sticky => matches!(line, Line::Sticky),
             Self::None => false,
         }
     }
 }
 
-/// Whether new workflow polls may begin, and how many slots wait or work. Clones are one gate.
+/// Whether new polls may begin, and how many slots wait or work. Clones are one gate.
 #[derive(Clone, Debug)]
 pub(crate) struct Gate {
     open: watch::Sender<Open>,
@@ -48,10 +42,10 @@ pub(crate) struct Gate {
 
 #[derive(Debug, Default)]
 struct Counts {
-    /// Slots whose poll at the shared queue is under way, or about to be.
+    /// Slots whose poll is under way, or about to be, for each line.
     shared: AtomicUsize,
-    /// The same at the worker's own queue, which the server calls sticky.
     sticky: AtomicUsize,
+    activities: AtomicUsize,
     /// Whether the last poll at the worker's own queue came home without a task.
     dry: AtomicBool,
     /// Slots that hold a workflow task.
@@ -59,15 +53,19 @@ struct Counts {
 }
 
 impl Counts {
-    fn polls(&self, sticky: bool) -> &AtomicUsize {
-        if sticky { &self.sticky } else { &self.shared }
+    fn polls(&self, line: Line) -> &AtomicUsize {
+        match line {
+            Line::Shared => &self.shared,
+            Line::Sticky => &self.sticky,
+            Line::Activities => &self.activities,
+        }
     }
 
-    fn came_home(&self, sticky: bool, empty: bool) {
-        if sticky {
+    fn came_home(&self, line: Line, empty: bool) {
+        if matches!(line, Line::Sticky) {
             self.dry.store(empty, Ordering::Release);
         }
-        self.polls(sticky).fetch_sub(1, Ordering::AcqRel);
+        self.polls(line).fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -88,19 +86,21 @@ impl Gate {
         self.open.send_replace(Open::Sticky);
     }
 
-    /// Whether no poll is under way and no workflow task is open, from the moment the server's answer is here.
+    /// Whether no poll for workflow tasks is under way and no workflow task is open, from the moment the server's answer
+    /// is here.
     pub(crate) fn is_empty(&self) -> bool {
-        self.polls() == 0 && self.counts.working.load(Ordering::Acquire) == 0
+        self.polls(Line::Shared) + self.polls(Line::Sticky) == 0
+            && self.counts.working.load(Ordering::Acquire) == 0
     }
 
-    /// Polls under way, those about to begin included.
-    pub(crate) fn polls(&self) -> usize {
-        self.sticky_polls() + self.counts.shared.load(Ordering::Acquire)
+    /// Polls under way in one line, those about to begin included.
+    pub(crate) fn polls(&self, line: Line) -> usize {
+        self.counts.polls(line).load(Ordering::Acquire)
     }
 
-    /// Those of them at the worker's own queue.
-    pub(crate) fn sticky_polls(&self) -> usize {
-        self.counts.sticky.load(Ordering::Acquire)
+    /// The same in all lines.
+    pub(crate) fn all_polls(&self) -> usize {
+        [Line::Shared, Line::Sticky, Line::Activities].map(|line| self.polls(line)).iter().sum()
     }
 
     /// Whether the last poll at the worker's own queue came home without a task.
@@ -108,105 +108,12 @@ impl Gate {
         self.counts.dry.load(Ordering::Acquire)
     }
 
-    /// Puts this gate before the workflow slots of `tuner`.
+    /// Puts this gate before the slots for workflow tasks and activities of `tuner`.
     pub(crate) fn before(
         &self,
         tuner: Arc<dyn WorkerTuner + Send + Sync>,
     ) -> Arc<dyn WorkerTuner + Send + Sync> {
-        Arc::new(GatedTuner { gate: self.clone(), tuner })
-    }
-}
-
-struct GatedTuner {
-    gate: Gate,
-    tuner: Arc<dyn WorkerTuner + Send + Sync>,
-}
-
-impl WorkerTuner for GatedTuner {
-    fn workflow_task_slot_supplier(&self) -> Supplier<WorkflowSlotKind> {
-        Arc::new(GatedSlots { gate: self.gate.clone(), slots: self.tuner.workflow_task_slot_supplier() })
-    }
-
-    fn activity_task_slot_supplier(&self) -> Supplier<ActivitySlotKind> {
-        self.tuner.activity_task_slot_supplier()
-    }
-
-    fn local_activity_slot_supplier(&self) -> Supplier<LocalActivitySlotKind> {
-        self.tuner.local_activity_slot_supplier()
-    }
-
-    fn nexus_task_slot_supplier(&self) -> Supplier<NexusSlotKind> {
-        self.tuner.nexus_task_slot_supplier()
-    }
-}
-
-struct GatedSlots {
-    gate: Gate,
-    slots: Supplier<WorkflowSlotKind>,
-}
-
-impl fmt::Debug for GatedSlots {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GatedSlots").field("gate", &self.gate).finish_non_exhaustive()
-    }
-}
-
-impl GatedSlots {
-    fn issue(&self, permit: SlotSupplierPermit, sticky: bool) -> SlotSupplierPermit {
-        self.gate.counts.polls(sticky).fetch_add(1, Ordering::AcqRel);
-        Slot { permit, sticky }.into_permit()
-    }
-}
-
-#[async_trait]
-impl SlotSupplier for GatedSlots {
-    type SlotKind = WorkflowSlotKind;
-
-    async fn reserve_slot(&self, ctx: &dyn SlotReservationContext) -> SlotSupplierPermit {
-        let sticky = ctx.is_sticky();
-        let mut open = self.gate.open.subscribe();
-        loop {
-            // The SDK drops this future when the worker shuts down. The sender cannot be gone: the gate holds it.
-            let _ = open.wait_for(|open| open.admits(sticky)).await;
-            tokio::select! {
-                biased;
-                _ = open.wait_for(|open| !open.admits(sticky)) => {}
-                permit = self.slots.reserve_slot(ctx) => return self.issue(permit, sticky),
-            }
-        }
-    }
-
-    fn try_reserve_slot(&self, ctx: &dyn SlotReservationContext) -> Option<SlotSupplierPermit> {
-        if !self.gate.open.borrow().admits(ctx.is_sticky()) {
-            return None;
-        }
-        self.slots.try_reserve_slot(ctx).map(|permit| self.issue(permit, ctx.is_sticky()))
-    }
-
-    fn mark_slot_used(&self, ctx: &dyn SlotMarkUsedContext<SlotKind = Self::SlotKind>) {
-        let Some(slot) = Slot::of(ctx.permit()) else { return };
-        // In this order, so that the slot is counted at every moment.
-        self.gate.counts.working.fetch_add(1, Ordering::AcqRel);
-        self.gate.counts.came_home(slot.sticky, false);
-        self.slots.mark_slot_used(&Inner { slot, info: ctx.info(), meter: ctx.get_metrics_meter() });
-    }
-
-    fn release_slot(&self, ctx: &dyn SlotReleaseContext<SlotKind = Self::SlotKind>) {
-        let Some(slot) = Slot::of(ctx.permit()) else { return };
-        self.slots.release_slot(&Inner { slot, info: ctx.info(), meter: ctx.get_metrics_meter() });
-        if ctx.info().is_some() {
-            self.gate.counts.working.fetch_sub(1, Ordering::AcqRel);
-        } else {
-            self.gate.counts.came_home(slot.sticky, true);
-        }
-    }
-
-    fn available_slots(&self) -> Option<usize> {
-        self.slots.available_slots()
-    }
-
-    fn slot_supplier_kind(&self) -> String {
-        self.slots.slot_supplier_kind()
+        slots::gated(self.clone(), tuner)
     }
 }
 
@@ -215,15 +122,16 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use temporalio_common::protos::coresdk::WorkflowSlotInfo;
+    use temporalio_common::protos::coresdk::{ActivitySlotInfo, WorkflowSlotInfo};
     use temporalio_common::worker::WorkerDeploymentVersion;
     use temporalio_sdk_core::{
-        SlotMarkUsedContext, SlotReleaseContext, SlotReservationContext, SlotSupplierPermit, TunerHolder,
-        WorkflowSlotKind,
+        ActivitySlotKind, SlotKind, SlotMarkUsedContext, SlotReleaseContext, SlotReservationContext,
+        SlotSupplierPermit, TunerHolder, WorkflowSlotKind,
     };
     use tokio::time::timeout;
 
     use super::Gate;
+    use crate::slot::Line;
 
     /// A poll at the worker's own queue, or at the shared one.
     struct Poll {
@@ -251,24 +159,24 @@ mod tests {
         }
     }
 
-    struct Task(SlotSupplierPermit, Option<WorkflowSlotInfo>);
+    struct Task<K: SlotKind = WorkflowSlotKind>(SlotSupplierPermit, Option<K::Info>);
 
-    impl SlotMarkUsedContext for Task {
-        type SlotKind = WorkflowSlotKind;
+    impl<K: SlotKind> SlotMarkUsedContext for Task<K> {
+        type SlotKind = K;
         fn permit(&self) -> &SlotSupplierPermit {
             &self.0
         }
-        fn info(&self) -> &WorkflowSlotInfo {
+        fn info(&self) -> &K::Info {
             self.1.as_ref().expect("a used slot has its task")
         }
     }
 
-    impl SlotReleaseContext for Task {
-        type SlotKind = WorkflowSlotKind;
+    impl<K: SlotKind> SlotReleaseContext for Task<K> {
+        type SlotKind = K;
         fn permit(&self) -> &SlotSupplierPermit {
             &self.0
         }
-        fn info(&self) -> Option<&WorkflowSlotInfo> {
+        fn info(&self) -> Option<&K::Info> {
             self.1.as_ref()
         }
     }
@@ -279,14 +187,14 @@ mod tests {
         let slots = gate.before(Arc::new(TunerHolder::fixed_size(3, 1, 1, 1))).workflow_task_slot_supplier();
         let busy = Task(slots.reserve_slot(&SHARED).await, Some(WorkflowSlotInfo::default()));
         let idle = Task(slots.try_reserve_slot(&SHARED).expect("one of three is taken"), None);
-        assert_eq!((gate.polls(), slots.available_slots()), (2, Some(1)));
+        assert_eq!((gate.all_polls(), slots.available_slots()), (2, Some(1)));
         gate.close();
         assert!(slots.try_reserve_slot(&SHARED).is_none());
         assert!(timeout(Duration::from_millis(20), slots.reserve_slot(&SHARED)).await.is_err());
 
         slots.release_slot(&idle);
         slots.mark_slot_used(&busy);
-        assert!(gate.polls() == 0 && !gate.is_empty(), "a task is open");
+        assert!(gate.all_polls() == 0 && !gate.is_empty(), "a task is open");
         slots.release_slot(&busy);
         assert!(gate.is_empty());
     }
@@ -300,13 +208,13 @@ mod tests {
         assert!(timeout(Duration::from_millis(20), slots.reserve_slot(&SHARED)).await.is_err());
         let [first, second] =
             [(); 2].map(|()| slots.try_reserve_slot(&STICKY).expect("the own queue is open"));
-        assert_eq!((gate.sticky_polls(), gate.polls()), (2, 2));
+        assert_eq!((gate.polls(Line::Sticky), gate.all_polls()), (2, 2));
         slots.release_slot(&Task(first, None));
         assert!(gate.is_dry());
         let busy = Task(second, Some(WorkflowSlotInfo::default()));
         slots.mark_slot_used(&busy);
         assert!(
-            !gate.is_dry() && gate.sticky_polls() == 0 && !gate.is_empty(),
+            !gate.is_dry() && gate.polls(Line::Sticky) == 0 && !gate.is_empty(),
             "the last one brought a task"
         );
         slots.release_slot(&busy);
@@ -325,6 +233,25 @@ mod tests {
         };
         let waits = timeout(Duration::from_secs(5), slots.reserve_slot(&STICKY));
         let (poll, ()) = tokio::join!(waits, opened);
-        assert!(poll.is_ok() && gate.sticky_polls() == 1);
+        assert!(poll.is_ok() && gate.polls(Line::Sticky) == 1);
+    }
+
+    #[tokio::test]
+    async fn activities_stand_before_the_same_gate() {
+        let gate = Gate::default();
+        let slots = gate.before(Arc::new(TunerHolder::fixed_size(1, 2, 1, 1))).activity_task_slot_supplier();
+        let permit = slots.reserve_slot(&SHARED).await;
+        assert_eq!((gate.polls(Line::Activities), slots.available_slots()), (1, Some(1)));
+        gate.close();
+        gate.open_sticky();
+        assert!(slots.try_reserve_slot(&SHARED).is_none());
+        assert!(timeout(Duration::from_millis(20), slots.reserve_slot(&SHARED)).await.is_err());
+
+        let running = Task::<ActivitySlotKind>(permit, Some(ActivitySlotInfo::default()));
+        slots.mark_slot_used(&running);
+        assert!(gate.all_polls() == 0 && gate.is_empty(), "an activity that runs is no reason to stay");
+        slots.release_slot(&running);
+        drop(running);
+        assert!(gate.all_polls() == 0 && slots.available_slots() == Some(2));
     }
 }

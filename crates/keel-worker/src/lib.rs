@@ -16,6 +16,7 @@ mod lookout;
 mod observed;
 mod providers;
 mod reach;
+mod recall;
 mod run;
 mod settings;
 mod sight;

@@ -14,6 +14,9 @@ use crate::{interrupt, wait};
 const DEADLINE: Duration = Duration::from_secs(25);
 /// Between a worker's readiness and the signal.
 const LIFE_MS: (u64, u64) = (200, 2_000);
+/// The same every second time. What the worker before handed over is tried again a second later: its successor is just
+/// leaving then.
+const SHORT_LIFE_MS: (u64, u64) = (500, 800);
 /// For one round, and for all that is in flight at the end.
 const ROUND: Duration = Duration::from_secs(45);
 const FINISH: Duration = Duration::from_secs(300);
@@ -64,7 +67,8 @@ fn stop_and_start(ground: &mut Ground, times: u32, random: &mut Random) -> anyho
     for round in 1..=times {
         interrupt::check()?;
         anyhow::ensure!(Instant::now() < limit, "{round} rounds took longer than {ROUND:?} each");
-        wait::pause(Duration::from_millis(random.between(LIFE_MS.0, LIFE_MS.1)))?;
+        let (least, most) = if round % 2 == 0 { SHORT_LIFE_MS } else { LIFE_MS };
+        wait::pause(Duration::from_millis(random.between(least, most)))?;
         ground.load.must_run()?;
         ground.stack.must_run()?;
         let exit = ground.stack.terminate_worker()?;

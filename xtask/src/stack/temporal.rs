@@ -17,12 +17,14 @@ const READY: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(10);
 const CALL: Duration = Duration::from_secs(20);
 
-/// Measured: without these one history shard is polled at most 20 times a second, and an order that needs 18 ms takes 100.
-pub const DYNAMIC_CONFIG: [&str; 4] = [
+/// Measured: without the first two one history shard is polled at most 20 times a second, and an order that needs 18 ms takes
+/// 100. With the last one the server answers the polls of a worker that leaves, so that none is dropped with a task.
+pub const DYNAMIC_CONFIG: [&str; 5] = [
     "history.transferProcessorMaxPollRPS=2000",
     "history.timerProcessorMaxPollRPS=2000",
     "matching.numTaskqueueReadPartitions=1",
     "matching.numTaskqueueWritePartitions=1",
+    "frontend.enableCancelWorkerPollsOnShutdown=true",
 ];
 
 /// The search attributes of the wire contract.

@@ -92,7 +92,11 @@ async fn namespace(caller: &Caller, checkup: &mut Checkup) {
                 || "for an unknown time".to_owned(),
                 |hours| format!("for {} days ({hours} h)", hours / 24),
             );
-            let detail = format!("{name} is {}; closed runs are kept {days}", view.state);
+            let polls = if view.answers_leaving_workers { "answered" } else { "dropped" };
+            let detail = format!(
+                "{name} is {}; closed runs are kept {days}; polls of leaving workers are {polls}",
+                view.state
+            );
             if view.retention_hours.is_some_and(|hours| hours < 24) {
                 let next = "raise it, or what went wrong yesterday cannot be looked at today";
                 checkup.warn(Family::Namespace, detail, next);
