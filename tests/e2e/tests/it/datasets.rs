@@ -41,7 +41,7 @@ fn a_cancelled_task_ends_as_cancelled_and_cleans_up() {
 
 #[test]
 fn progress_moves_inside_the_long_step() {
-    let world = World::with_worker(&[("KEEL__DATASET__MAX_BYTES_PER_SECOND", "4000000")]);
+    let world = World::with_worker(&[("KEEL__DATASET__MAX_BYTES_PER_SECOND", "2000000")]);
     let id = unique("TASK");
     let _ = world.keel(&["dataset", "generate", &id, "--rows", "200000", "--seed", "5"]).ok();
     let watched = world.keel(&["task", "start", &id, "--watch", "--output", "json"]).ok();
