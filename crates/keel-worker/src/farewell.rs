@@ -31,6 +31,8 @@ const SILENCE: Duration = Duration::from_millis(400);
 /// An activity that has run for longer will hardly end right now.
 const YOUNG: Duration = Duration::from_secs(2);
 const STEP: Duration = Duration::from_millis(1);
+/// All that comes before the wait for the best moment, at most.
+const GATHERING: Duration = Duration::from_secs(4);
 /// How long the worker's own queue is emptied at most.
 const EMPTYING: Duration = Duration::from_secs(3);
 /// How long its polls are given to arrive at the server, and to come home. A poll that arrives while the queue is being
@@ -39,6 +41,8 @@ const ARRIVE: Duration = Duration::from_millis(50);
 const HOME: Duration = Duration::from_millis(50);
 /// How long all other polls are called home at most.
 const RECALL: Duration = Duration::from_secs(1);
+/// How long polls are waited for before they are called home again.
+const INSIST: Duration = Duration::from_millis(500);
 /// How long the name of the sticky queue is looked for, and how often.
 const SEARCH: Duration = Duration::from_secs(2);
 const SEARCH_STEP: Duration = Duration::from_millis(50);
@@ -58,6 +62,13 @@ pub(crate) struct Farewell {
 impl Farewell {
     /// Takes no more work, and resolves in the moment to shut down. To be used on the thread that runs the workflows.
     pub(crate) async fn ready(&self, hurry: &CancellationToken) {
+        let _ = timeout(GATHERING, self.gather()).await;
+        // Wherever that ended.
+        self.gate.close();
+        self.lull(hurry).await;
+    }
+
+    async fn gather(&self) {
         // Found first: once the gate is closed, tasks pile up in that queue.
         let queue = self.sticky_queue().await;
         self.gate.close();
@@ -65,8 +76,12 @@ impl Farewell {
             let _ = timeout(EMPTYING, self.empty(&queue)).await;
             self.gate.close();
         }
-        let _ = timeout(RECALL, self.call_home()).await;
-        self.lull(hurry).await;
+        if self.recall.is_known().await && timeout(RECALL, self.call_home()).await.is_err() {
+            tracing::warn!(
+                polls = self.gate.all_polls(),
+                "the server did not answer all polls of a leaving SDK worker"
+            );
+        }
     }
 
     /// Leaves the worker's own queue without a task in it.
@@ -77,7 +92,7 @@ impl Farewell {
     async fn empty(&self, queue: &str) {
         loop {
             let _ = timeout(CALL, retire(&self.client, queue)).await;
-            if !self.come_home(|gate| gate.polls(Line::Sticky) == 0).await {
+            if !self.come_home(HOME, |gate| gate.polls(Line::Sticky) == 0).await {
                 continue;
             }
             if self.gate.is_dry() {
@@ -89,21 +104,28 @@ impl Farewell {
         }
     }
 
-    /// Brings home whatever polls are left, those for activities included, if the server can. It asks again for those that
-    /// were only on their way to it.
-    async fn call_home(&self) {
-        if !self.recall.is_known().await {
-            return;
-        }
-        while self.gate.all_polls() > 0 {
-            self.recall.ask().await;
-            self.come_home(|gate| gate.all_polls() == 0).await;
+    /// Asks for polls as long as the SDK waits for them, once it is told to shut down. Where the server can answer them, the
+    /// SDK drops none, not even one that begins only now, after a pause for an error; and it asks but once.
+    pub(crate) async fn insist(&self) {
+        while !self.come_home(INSIST, |gate| gate.all_polls() == 0).await {
+            let _ = timeout(CALL, self.recall.ask()).await;
         }
     }
 
-    /// Waits a moment for polls, and says whether they are `home`.
-    async fn come_home(&self, home: impl Fn(&Gate) -> bool) -> bool {
-        let until = Instant::now() + HOME;
+    /// Brings home whatever polls are left, those for activities included. It asks again for those that were only on their
+    /// way to the server.
+    async fn call_home(&self) {
+        let mut pause = HOME;
+        while self.gate.all_polls() > 0 {
+            self.recall.ask().await;
+            self.come_home(pause, |gate| gate.all_polls() == 0).await;
+            pause *= 2;
+        }
+    }
+
+    /// Waits so long for polls at most, and says whether they are `home`.
+    async fn come_home(&self, limit: Duration, home: impl Fn(&Gate) -> bool) -> bool {
+        let until = Instant::now() + limit;
         while !home(&self.gate) && Instant::now() < until {
             sleep(STEP).await;
         }

@@ -218,22 +218,24 @@ impl Thread {
     async fn poll(&self, worker: &mut Worker, farewell: &Farewell) -> Result<(), WorkerError> {
         let stop = worker.shutdown_handle();
         let mut polling = pin!(worker.run());
-        let mut farewell = pin!(async {
+        let mut ready = pin!(async {
             self.stop.cancelled().await;
             farewell.ready(&self.hurry).await;
         });
+        let mut home = pin!(farewell.insist());
         let mut ticks = tokio::time::interval(BEAT);
-        let mut stopping = false;
+        let (mut stopping, mut at_home) = (false, false);
         loop {
             tokio::select! {
                 biased;
                 ended = &mut polling => return ended.map_err(WorkerError::Run),
                 () = self.abandon.cancelled() => return Ok(()),
-                () = &mut farewell, if !stopping => {
+                () = &mut ready, if !stopping => {
                     stopping = true;
                     stop();
                     self.polling.fetch_sub(1, Ordering::Relaxed);
                 }
+                () = &mut home, if stopping && !at_home => at_home = true,
                 _ = ticks.tick() => self.pulse.beat(),
             }
         }

@@ -22,7 +22,7 @@ pub(crate) struct Recall {
 }
 
 impl Recall {
-    /// Whether the server answers polls when it is asked to.
+    /// Whether the server answers polls when it is asked to. Asked when it matters: the setting changes while a server runs.
     pub(crate) async fn is_known(&self) -> bool {
         let request = DescribeNamespaceRequest { namespace: self.client.namespace(), ..Default::default() };
         match WorkflowService::describe_namespace(&mut self.client.clone(), Request::new(request)).await {

@@ -12,7 +12,8 @@ pub(crate) enum Line {
     Shared,
     /// For workflow tasks at the worker's own queue, which the server calls sticky.
     Sticky,
-    /// For activities, with all workers of the queue.
+    /// For activities, with all workers of the queue. A slot that the SDK keeps free for an activity which the answer to a
+    /// workflow task may bring back counts here as well.
     Activities,
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
@@ -48,9 +48,10 @@ impl SqliteBackend {
         // One writer waits in our own fair queue instead of SQLite's polling.
         let writer = pool().max_connections(1).connect_lazy_with(connect.clone());
         first_connection(&writer, options.acquire_timeout).await.map_err(open)?;
-        migrate(&writer)
-            .await
-            .map_err(|source| ConnectError::Migrate { store: store.clone(), source: Box::new(source) })?;
+        migrate(&writer).await.map_err(|error| match error {
+            MigrateError::Execute(source) if is_busy(&source) => open(source),
+            source => ConnectError::Migrate { store: store.clone(), source: Box::new(source) },
+        })?;
         let readers = pool()
             .max_connections(options.max_connections.saturating_sub(1).max(1))
             .connect_lazy_with(connect.read_only(true).create_if_missing(false));
@@ -87,8 +88,14 @@ fn is_busy(error: &sqlx::Error) -> bool {
 }
 
 /// Migrates in one transaction that writes from its beginning, so that of several processes one does it and the others wait
-/// and find it done: the migrator has no lock of its own for SQLite.
-async fn migrate(pool: &SqlitePool) -> Result<(), sqlx::migrate::MigrateError> {
+/// and find it done: the migrator has no lock of its own for SQLite. A store that is up to date is only read.
+async fn migrate(pool: &SqlitePool) -> Result<(), MigrateError> {
+    let done: Result<i64, _> =
+        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations").fetch_one(pool).await;
+    let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
+    if done.is_ok_and(|done| Some(done) >= newest) {
+        return MIGRATIONS.run(pool).await;
+    }
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
     MIGRATIONS.run(&mut *transaction).await?;
     Ok(transaction.commit().await?)

@@ -1,6 +1,6 @@
 //! What a stop signal, and a rebuild inside of the process, do to the work at hand: nothing is lost.
 
-use keel_e2e::{World, eventually, unique};
+use keel_e2e::{Server, World, eventually, unique};
 use serde_json::Value;
 
 /// Orders of one customer that are approved, with their workflow ids.
@@ -136,4 +136,29 @@ fn a_rebuild_inside_of_the_process_disturbs_nothing() {
         .filter(|attempt| !attempt.is_null())
         .collect();
     assert!(!attempts.is_empty() && attempts.iter().all(|attempt| **attempt == 1), "{attempts:?}");
+}
+
+#[test]
+fn no_poll_is_dropped_where_the_server_answers_them() {
+    let mut server = Server::new(&["frontend.enableCancelWorkerPollsOnShutdown=true"]);
+    server.start();
+    let mut world = World::on(&server.address());
+    world.set("KEEL__LOG__LEVEL", "info,keel_worker=debug");
+    world.set("KEEL__WORKER__REBUILD_AFTER_ACTIVITIES", "10");
+    world.start_worker();
+    for id in approved(&world, 3) {
+        let _ = world.keel(&["order", "watch", &id]).ok();
+    }
+    let left = |log: &str| log.lines().filter(|line| line.contains("an SDK worker stops")).count();
+    eventually("a worn out SDK worker leaves", || (left(&world.worker_log()) > 0).then_some(()));
+
+    let (code, log) = world.stop_worker();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(left(&log) > 1, "the last one leaves as well:\n{log}");
+    let home = log
+        .lines()
+        .filter(|line| line.contains("an SDK worker stops") && line.contains("\"polls\":0"))
+        .count();
+    assert_eq!(home, left(&log), "polls were dropped:\n{log}");
+    assert!(!log.contains("did not answer all polls"), "{log}");
 }

@@ -92,7 +92,11 @@ async fn namespace(caller: &Caller, checkup: &mut Checkup) {
                 || "for an unknown time".to_owned(),
                 |hours| format!("for {} days ({hours} h)", hours / 24),
             );
-            let polls = if view.answers_leaving_workers { "answered" } else { "dropped" };
+            let polls = if view.answers_leaving_workers {
+                "answered"
+            } else {
+                "dropped (frontend.enableCancelWorkerPollsOnShutdown is off)"
+            };
             let detail = format!(
                 "{name} is {}; closed runs are kept {days}; polls of leaving workers are {polls}",
                 view.state
