@@ -129,7 +129,7 @@ impl Parts {
             task_queue: options.task_queue.clone(),
             instance: worker.worker_instance_key().to_string(),
         };
-        Ok((worker, Farewell { client: client.clone(), gate, sticky, recall, load: Arc::clone(load) }))
+        Ok((worker, Farewell { gate, sticky, recall, load: Arc::clone(load) }))
     }
 }
 

@@ -9,7 +9,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use temporalio_client::Client;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +16,7 @@ use crate::gate::Gate;
 use crate::load::Load;
 use crate::recall::Recall;
 use crate::slot::Line;
-use crate::sticky::{Sticky, retire};
+use crate::sticky::Sticky;
 
 /// Longest wait for any moment, from the hurry on.
 pub(crate) const LONGEST: Duration = Duration::from_secs(9);
@@ -52,7 +51,6 @@ const CALL: Duration = Duration::from_secs(1);
 /// What one SDK worker needs to leave well.
 #[derive(Clone, Debug)]
 pub(crate) struct Farewell {
-    pub(crate) client: Client,
     pub(crate) gate: Gate,
     pub(crate) sticky: Arc<Sticky>,
     pub(crate) recall: Recall,
@@ -91,7 +89,7 @@ impl Farewell {
     /// begin there again, and the same once more.
     async fn empty(&self, queue: &str) {
         loop {
-            let _ = timeout(CALL, retire(&self.client, queue)).await;
+            let _ = timeout(CALL, self.recall.retire(queue)).await;
             if !self.come_home(HOME, |gate| gate.polls(Line::Sticky) == 0).await {
                 continue;
             }
@@ -136,7 +134,7 @@ impl Farewell {
     async fn sticky_queue(&self) -> Option<String> {
         let until = Instant::now() + SEARCH;
         while self.sticky.is_used() && !self.load.is_silent(SILENCE, YOUNG) && Instant::now() < until {
-            if let Ok(Some(queue)) = timeout(CALL, self.sticky.queue(&self.client)).await {
+            if let Ok(Some(queue)) = timeout(CALL, self.sticky.queue(&self.recall.client)).await {
                 return Some(queue);
             }
             sleep(SEARCH_STEP).await;

@@ -1,4 +1,4 @@
-//! Calling the polls of an SDK worker home.
+//! What a leaving SDK worker tells the server: that its sticky queue is nobody's, and to answer its polls.
 //!
 //! A server that runs with `frontend.enableCancelWorkerPollsOnShutdown` answers the polls of a worker that says it leaves:
 //! without a task, unless it has just given them one. The SDK asks for that as well, but only when it is told to shut down,
@@ -12,7 +12,7 @@ use temporalio_common::protos::temporal::api::workflowservice::v1::{
     DescribeNamespaceRequest, ShutdownWorkerRequest,
 };
 
-/// The polls of one SDK worker, as the server knows them.
+/// One SDK worker and its polls, as the server knows them.
 #[derive(Clone, Debug)]
 pub(crate) struct Recall {
     pub(crate) client: Client,
@@ -37,22 +37,40 @@ impl Recall {
         }
     }
 
+    /// Tells the server that nobody stands behind the sticky `queue` any more: what comes next goes to the shared queue.
+    pub(crate) async fn retire(&self, queue: &str) {
+        self.tell(ShutdownWorkerRequest {
+            sticky_task_queue: queue.to_owned(),
+            reason: "the worker is about to leave".to_owned(),
+            ..Default::default()
+        })
+        .await;
+    }
+
     /// Asks the server to answer all polls.
     pub(crate) async fn ask(&self) {
         let types = [TaskQueueType::Workflow, TaskQueueType::Activity];
-        let request = ShutdownWorkerRequest {
-            namespace: self.client.namespace(),
-            identity: self.client.identity(),
+        self.tell(ShutdownWorkerRequest {
             reason: "the worker takes no more work".to_owned(),
             worker_instance_key: self.instance.clone(),
             task_queue: self.task_queue.clone(),
             task_queue_types: types.map(i32::from).to_vec(),
             ..Default::default()
+        })
+        .await;
+    }
+
+    async fn tell(&self, request: ShutdownWorkerRequest) {
+        let request = ShutdownWorkerRequest {
+            namespace: self.client.namespace(),
+            identity: self.client.identity(),
+            ..request
         };
+        let reason = request.reason.clone();
         if let Err(status) =
             WorkflowService::shutdown_worker(&mut self.client.clone(), Request::new(request)).await
         {
-            tracing::debug!(error = %status, "the polls were not called home");
+            tracing::debug!(error = %status, reason, "the server was not told");
         }
     }
 }

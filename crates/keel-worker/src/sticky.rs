@@ -16,9 +16,7 @@ use temporalio_common::protos::coresdk::workflow_activation::{
 use temporalio_common::protos::temporal::api::common::v1::WorkflowExecution;
 use temporalio_common::protos::temporal::api::enums::v1::TaskQueueKind;
 use temporalio_common::protos::temporal::api::history::v1::{History, history_event::Attributes};
-use temporalio_common::protos::temporal::api::workflowservice::v1::{
-    GetWorkflowExecutionHistoryReverseRequest, ShutdownWorkerRequest,
-};
+use temporalio_common::protos::temporal::api::workflowservice::v1::GetWorkflowExecutionHistoryReverseRequest;
 
 /// Events from a run's end among which its last workflow tasks are.
 const LAST_EVENTS: i32 = 30;
@@ -132,20 +130,6 @@ fn sticky_queue(history: &History, identity: &str) -> Option<String> {
         let mine = queue.name.strip_prefix(identity).is_some_and(|rest| rest.starts_with('-'));
         (queue.kind() == TaskQueueKind::Sticky && mine).then(|| queue.name.clone())
     })
-}
-
-/// Tells the server that nobody stands behind `queue` any more: what comes next goes to the shared queue.
-pub(crate) async fn retire(client: &Client, queue: &str) {
-    let request = ShutdownWorkerRequest {
-        namespace: client.namespace(),
-        identity: client.identity(),
-        sticky_task_queue: queue.to_owned(),
-        reason: "the worker is about to leave".to_owned(),
-        ..Default::default()
-    };
-    if let Err(status) = WorkflowService::shutdown_worker(&mut client.clone(), Request::new(request)).await {
-        tracing::debug!(error = %status, "the sticky queue was not retired");
-    }
 }
 
 #[cfg(test)]
